@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from netspec.importer.convert import from_exported, from_onnx, from_torch
     from netspec.importer.imported import ImportedSpec
     from netspec.model import Model, load
+    from netspec.runtime.decoding.choosing import Choosing
 
 __all__ = [
+    "Choosing",
     "EnvironmentFault",
     "ImportedSpec",
     "Model",
@@ -42,6 +44,10 @@ def __getattr__(name: str) -> Any:
         from netspec.importer import convert
 
         return getattr(convert, name)
+    if name == "Choosing":
+        from netspec.runtime.decoding import choosing
+
+        return choosing.Choosing
     if name == "ImportedSpec":
         from netspec.importer import imported
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from netspec.diagnostics import UsageError
 from netspec.emit.diagram.write import write_diagram
 from netspec.emit.explorer import explorer_page
 from netspec.emit.source import emit_source
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from netspec.cached import CachedForm
+    from netspec.runtime.decoding.choosing import Choosing
     from netspec.train.torch_datasets import Splits
     from netspec.weights.asked import Asked
     from netspec.weights.report import WeightsReport
@@ -130,6 +134,49 @@ class Model:
         from netspec.runtime.onnx.export import export_onnx
 
         return export_onnx(*merged(self.graph, module if module is not None else self.module()), Path(path))
+
+    def generate(
+        self,
+        prompt: str | Sequence[int],
+        module: nn.Module,
+        tokenizer: str | Path | None = None,
+        runtime: Literal["torch", "onnx"] = "torch",
+        inputs: Mapping[str, torch.Tensor] | None = None,
+        choosing: Choosing | None = None,
+    ) -> str | list[int]:
+        """Return what the network writes behind a prompt, word by word from its cached form: a text if that is one.
+
+        A text is divided by ``tokenizer``, the path of a ``tokenizer.json``; else a prompt is numbers of words, (T).
+        ``module`` has the weights; ``inputs`` are tensors of one row for the inputs beside the words. ``choosing``,
+        ``netspec.Choosing(most=100, temperature=0.8)``, says how words are chosen: by default the likeliest, 100 of
+        them. Raises ``UsageError`` for a network that has no cached form.
+        """
+        import torch
+
+        from netspec.runtime.decoding.choosing import Choosing, generate
+        from netspec.runtime.decoding.decoder import WordDecoder
+        from netspec.runtime.decoding.tokenizer import TokenizerFile
+
+        words = None if tokenizer is None else TokenizerFile(Path(tokenizer))
+        if isinstance(prompt, str) and words is None:
+            raise UsageError("a text needs a tokenizer: name its file, or give the numbers of words")
+        numbers = words.numbers(prompt) if isinstance(prompt, str) and words is not None else prompt
+        chosen = choosing or Choosing()
+        if words is not None and not chosen.ends:
+            chosen = replace(chosen, ends=words.ends)
+        decoder = (WordDecoder.on_onnx if runtime == "onnx" else WordDecoder.on_torch)(self.graph, module)
+        given = torch.tensor(numbers, dtype=torch.int64)
+        written = [*generate(decoder, given, chosen, inputs)]
+        return written if words is None else words.text(written)
+
+    def cached(self) -> CachedForm:
+        """Return its cached form: ``Model(model.cached().step)`` is the network that reads new words and what it keeps.
+
+        Raises ``UsageError`` for a network that has none, with the line of the step that forbids it.
+        """
+        from netspec.cached import cached_form
+
+        return cached_form(self.graph)
 
     def diagram(
         self,

@@ -44,7 +44,8 @@ ORDER = (
         "serve",
         "measure-device",
     ),
-    *("train", "evaluate", "predict", "compare", "list", "help", "ops", "explain", "schema", "lsp", "doctor"),
+    *("train", "evaluate", "predict", "generate", "compare"),
+    *("list", "help", "ops", "explain", "schema", "lsp", "doctor"),
 )
 """The order in which ``netspec --help`` names commands; any other follows, by room."""
 

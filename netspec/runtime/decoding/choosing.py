@@ -9,10 +9,7 @@ import torch
 from torch import Tensor
 
 from netspec.diagnostics import UsageError
-from netspec.runtime.decoding.decoder import Decoder, Progress
-
-NEVER = -1.0e9
-"""The score of what cannot be chosen."""
+from netspec.runtime.decoding.decoder import DecoderState, WordDecoder
 
 
 @dataclass(frozen=True)
@@ -53,7 +50,7 @@ class Choosing:
 
 
 def generate(
-    decoder: Decoder, prompt: Tensor, choosing: Choosing, inputs: Mapping[str, Tensor] | None = None
+    decoder: WordDecoder, prompt: Tensor, choosing: Choosing, inputs: Mapping[str, Tensor] | None = None
 ) -> Iterator[int]:
     """Yield the numbers of words that go on from a prompt, int64 (T), of one word at least, as they are chosen.
 
@@ -100,7 +97,9 @@ def probabilities(scores: Tensor, choosing: Choosing) -> Tensor:
     return scores.softmax(-1)
 
 
-def _by_beams(decoder: Decoder, scores: Tensor, progress: Progress, choosing: Choosing, most: int) -> tuple[int, ...]:
+def _by_beams(
+    decoder: WordDecoder, scores: Tensor, progress: DecoderState, choosing: Choosing, most: int
+) -> tuple[int, ...]:
     """Return the words of the best of several texts that are followed at once; ``scores`` are those behind the prompt.
 
     A text that has ended counts by the mean of its words' logarithms; the search ends when no other can be better.

@@ -25,7 +25,7 @@ ENDLESS = 2**31
 
 
 @dataclass(frozen=True)
-class Progress:
+class DecoderState:
     """The state of a decoder that has read ``count`` words: ``memory`` of its other inputs, and ``states`` by the names
     of the inputs that take them.
     """
@@ -35,7 +35,7 @@ class Progress:
     count: int = 0
 
 
-class Decoder:
+class WordDecoder:
     """A network in its cached form, at work: ``start`` reads its other inputs, ``read`` new words."""
 
     def __init__(self, form: CachedForm, step: Run, begin: Run | None, device: torch.device):
@@ -50,7 +50,7 @@ class Decoder:
         }
 
     @staticmethod
-    def on_torch(graph: Graph, module: nn.Module) -> Decoder:
+    def on_torch(graph: Graph, module: nn.Module) -> WordDecoder:
         """Return the decoder of a graph in PyTorch, with the weights of its module and on its device.
 
         Raises ``UsageError`` for a network that has no cached form.
@@ -60,10 +60,10 @@ class Decoder:
         device = next(iter(weights.values())).device
         parts = [None if part is None else runner(part, part_of(part, weights)) for part in (form.step, form.begin)]
         assert parts[0] is not None
-        return Decoder(form, parts[0], parts[1], device)
+        return WordDecoder(form, parts[0], parts[1], device)
 
     @staticmethod
-    def on_onnx(graph: Graph, module: nn.Module) -> Decoder:
+    def on_onnx(graph: Graph, module: nn.Module) -> WordDecoder:
         """Return the same on onnxruntime, on the CPU; the files live no longer than it takes to open them."""
         graph, module = merged(graph, module)
         form, weights = cached_form(graph), module.state_dict()
@@ -73,9 +73,9 @@ class Decoder:
                 for part in (form.step, form.begin)
             ]
         assert parts[0] is not None
-        return Decoder(form, parts[0], parts[1], torch.device("cpu"))
+        return WordDecoder(form, parts[0], parts[1], torch.device("cpu"))
 
-    def start(self, rows: int, inputs: Mapping[str, Tensor] | None = None) -> Progress:
+    def start(self, rows: int, inputs: Mapping[str, Tensor] | None = None) -> DecoderState:
         """Return the progress before the first word, of so many rows of words; ``inputs`` are those beside the words.
 
         Raises ``UsageError`` where one of them is missing.
@@ -97,9 +97,9 @@ class Decoder:
                 states[state.past] = given[state.start]
             else:
                 states[state.past] = torch.zeros(evaluate_shape(value.shape, sizes), dtype=dtype, device=self.device)
-        return Progress({name: given[name] for name in self.form.memory}, states)
+        return DecoderState({name: given[name] for name in self.form.memory}, states)
 
-    def read(self, progress: Progress, words: Tensor) -> tuple[Tensor, Progress]:
+    def read(self, progress: DecoderState, words: Tensor) -> tuple[Tensor, DecoderState]:
         """Read words, int64 (N, T), and return their scores, float32 (N, T, words), with the new progress.
 
         Raises ``UsageError`` for more words than the network has positions.
@@ -113,16 +113,16 @@ class Decoder:
         with torch.inference_mode():
             outputs = self.step(inputs)
         states = {state.past: outputs[state.present] for state in self.form.states}
-        return outputs[self.form.scores].float(), Progress(progress.memory, states, count)
+        return outputs[self.form.scores].float(), DecoderState(progress.memory, states, count)
 
-    def chosen(self, progress: Progress, rows: Sequence[int]) -> Progress:
+    def chosen(self, progress: DecoderState, rows: Sequence[int]) -> DecoderState:
         """Return the progress of some of the rows, in this order; a row may come several times."""
         index = torch.tensor(rows, device=self.device)
         memory, states = (
             {name: self._chosen(name, tensor, index) for name, tensor in held.items()}
             for held in (progress.memory, progress.states)
         )
-        return Progress(memory, states, progress.count)
+        return DecoderState(memory, states, progress.count)
 
     def _chosen(self, name: str, tensor: Tensor, index: Tensor) -> Tensor:
         axis = self.axes[name]

@@ -259,10 +259,10 @@ class InputReader:
         for line in lines:
             yield PredictInputs([line], self.encoded(line))
 
-    def encoded(self, line: str) -> dict[str, Tensor]:
-        """Return a line as numbers, [1, T], padded as in training; with its length and padding mask, if read."""
+    def numbers(self, line: str) -> list[int]:
+        """Return the words of a line by their numbers. Raises ``UsageError`` for one that the network does not know."""
         assert self.text is not None
-        column, words = self.columns[self.text], self.words[self.text]
+        words = self.words[self.text]
         known = {word: number for number, word in enumerate(words)}
         if not any(word != word.lower() for word in words):
             line = line.lower()
@@ -274,6 +274,12 @@ class InputReader:
                     f"the network does not know `{word}`; it knows {some}{' …' if len(words) > 40 else ''}"
                 )
             numbers.append(known.get(word, known.get(UNKNOWN, 0)))
+        return numbers
+
+    def encoded(self, line: str) -> dict[str, Tensor]:
+        """Return a line as numbers, [1, T], padded as in training; with its length and padding mask, if read."""
+        assert self.text is not None
+        column, numbers = self.columns[self.text], self.numbers(line)
         size = column.shape[0]
         if column.padding is not None and size is not None:
             filled = [*numbers, *[column.padding] * (size - len(numbers))]

@@ -11,7 +11,7 @@ from zoo import language
 
 import netspec
 from netspec.runtime.decoding.choosing import Choosing, generate, probabilities
-from netspec.runtime.decoding.decoder import Decoder
+from netspec.runtime.decoding.decoder import WordDecoder
 from netspec.runtime.module import build_module
 
 SMALL = {"vocab": 50, "width": 32, "heads": 4, "layers": 2, "context": 256}
@@ -22,7 +22,7 @@ DECODERS: dict[str, dict[str, Any]] = {
     "lstm_lm": {"hidden": 16},
     "seq2seq_dates": {"hidden": 16},
 }
-RUNTIMES = {"torch": Decoder.on_torch, "onnx": Decoder.on_onnx}
+RUNTIMES = {"torch": WordDecoder.on_torch, "onnx": WordDecoder.on_onnx}
 PROMPT = torch.tensor([3, 1, 4, 1, 5])
 SOURCE = torch.tensor([[2, 7, 1, 8]])
 
@@ -67,15 +67,17 @@ def theirs() -> Any:
 
 
 @pytest.fixture(scope="module")
-def decoder(theirs: Any) -> Decoder:
+def decoder(theirs: Any) -> WordDecoder:
     model = netspec.load("gpt2", **SMALL)
     module = build_module(model.graph).eval()
     module.load_state_dict(theirs.state_dict(), strict=False)
-    return Decoder.on_torch(model.graph, module)
+    return WordDecoder.on_torch(model.graph, module)
 
 
 @pytest.mark.parametrize(("beams", "most", "end"), [(2, 12, 0), (4, 30, 7), (5, 40, 9), (3, 25, None)])
-def test_beams_are_those_of_transformers(decoder: Decoder, theirs: Any, beams: int, most: int, end: int | None) -> None:
+def test_beams_are_those_of_transformers(
+    decoder: WordDecoder, theirs: Any, beams: int, most: int, end: int | None
+) -> None:
     for first in range(6):
         prompt = torch.cat([PROMPT, torch.tensor([first])])
         want = theirs.generate(
@@ -103,14 +105,14 @@ def test_what_may_be_drawn_is_what_transformers_leaves(settings: dict[str, Any])
     torch.testing.assert_close(probabilities(scores, Choosing(**settings)), want[0].softmax(-1))
 
 
-def test_draws_depend_on_the_seed_alone(decoder: Decoder) -> None:
+def test_draws_depend_on_the_seed_alone(decoder: WordDecoder) -> None:
     first, again, other = (
         [*generate(decoder, PROMPT, Choosing(most=20, temperature=1.5, seed=seed))] for seed in (3, 3, 4)
     )
     assert first == again != other
 
 
-def test_a_text_ends_with_the_network_and_with_its_last_word(decoder: Decoder) -> None:
+def test_a_text_ends_with_the_network_and_with_its_last_word(decoder: WordDecoder) -> None:
     words = [*generate(decoder, PROMPT, Choosing(most=1000))]
     assert len(words) == 256 - len(PROMPT) + 1
     assert [*generate(decoder, PROMPT, Choosing(ends=(words[4],)))] == words[: words.index(words[4]) + 1]
@@ -131,7 +133,7 @@ def test_what_makes_no_sense_is_told(settings: dict[str, Any], message: str) -> 
         Choosing(**settings)
 
 
-def test_a_prompt_must_fit(decoder: Decoder) -> None:
+def test_a_prompt_must_fit(decoder: WordDecoder) -> None:
     for length, message in ((0, "give a prompt"), (257, "reads at most 256")):
         with pytest.raises(netspec.UsageError, match=message):
             [*generate(decoder, torch.zeros(length, dtype=torch.int64), Choosing())]

@@ -1,0 +1,91 @@
+"""The text of ``netspec generate``, printed as it is written."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from netspec.diagnostics import UsageError
+from netspec.runtime.decoding.choosing import Choosing, generate
+
+Words = tuple[Iterator[int], Callable[[Sequence[int]], str]]
+"""The numbers of words as they are written, and what spells them."""
+
+
+def write_text(options: Namespace) -> None:
+    """Print the words as they come; those that only later ones complete wait for these."""
+    numbers, spell = _words(options)
+    written: list[int] = []
+    printed = ""
+    for number in numbers:
+        written.append(number)
+        text = spell(written)
+        if text.startswith(printed) and not text.endswith("\N{REPLACEMENT CHARACTER}"):
+            sys.stdout.write(text[len(printed) :])
+            sys.stdout.flush()
+            printed = text
+    print(spell(written)[len(printed) :])
+
+
+def _words(options: Namespace) -> Words:
+    """Return the words that the options ask for."""
+    from netspec.train.store.folder import RunFolder
+
+    path = Path(options.run)
+    if options.tokenizer is None or path.name == "last" or RunFolder(path).begun:
+        return _of_run(options)
+    return _of_spec(options)
+
+
+def _of_run(options: Namespace) -> Words:
+    """Return the words that a run's network writes."""
+    from netspec.cli.given_weights import give_weights
+    from netspec.train.predict.trained_run import TrainedRun
+    from netspec.train.predict.writing import Writer
+
+    if options.tokenizer is not None or options.set:
+        raise UsageError("a run has its own words and parameters: leave --tokenizer and --set out")
+    runs = TrainedRun.find(options.run)
+    if len(runs) > 1:
+        raise UsageError(f"{options.run} has a network for each fold: choose one, such as {options.run}/fold-1")
+    give_weights(runs, options)
+    writer = Writer(runs[0], options.runtime)
+    return writer.write(options.prompt, _choosing(options, writer.ends)), writer.text
+
+
+def _of_spec(options: Namespace) -> Words:
+    """Return the words that the network of a spec writes with given weights."""
+    import torch
+
+    from netspec.cli.given_weights import GivenWeights
+    from netspec.cli.option_values import overrides_of, weights_of
+    from netspec.pipeline import compile_spec
+    from netspec.runtime.decoding.decoder import WordDecoder
+    from netspec.runtime.decoding.tokenizer import TokenizerFile
+    from netspec.runtime.module import build_module
+
+    source = weights_of(options)
+    if source is None:
+        raise UsageError("a spec has no trained weights: name some with --weights")
+    tokenizer = TokenizerFile(Path(options.tokenizer))
+    graph = compile_spec(options.run, overrides=overrides_of(options))
+    module = build_module(graph)
+    GivenWeights(graph, source).fill(module)
+    decoder = (WordDecoder.on_onnx if options.runtime == "onnx" else WordDecoder.on_torch)(graph, module)
+    prompt = torch.tensor(tokenizer.numbers(options.prompt), dtype=torch.int64)
+    return generate(decoder, prompt, _choosing(options, tokenizer.ends)), tokenizer.text
+
+
+def _choosing(options: Namespace, ends: tuple[int, ...]) -> Choosing:
+    """Return the way that words are chosen."""
+    return Choosing(
+        most=options.max,
+        temperature=options.temperature,
+        top_k=options.top_k,
+        top_p=options.top_p,
+        beams=options.beams,
+        seed=options.seed,
+        ends=ends,
+    )

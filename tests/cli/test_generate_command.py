@@ -1,0 +1,121 @@
+"""``netspec generate`` as a user meets it: runs that continue and that translate, and a spec with a tokenizer."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from pathlib import Path
+
+import pytest
+import tokenizers
+import torch
+from safetensors.torch import save_file
+
+import netspec
+from netspec.cli import main
+from netspec.train.predict.answers import Predictor
+from netspec.train.predict.trained_run import TrainedRun
+
+LETTERS = """\
+netspec: 1
+name: letters
+inputs: {tokens: {shape: [N, T], dtype: int64}}
+network: [{embedding: {num_embeddings: 27, embedding_dim: 8}}, {gru: 8}, {linear: 27}]
+train: {data: {alice: 12}, loss: cross_entropy, optimizer: adam, steps: 3, batch: 256}
+"""
+DATES = """\
+netspec: 1
+name: dates
+dims: {N: 1, S: 8, T: 8}
+inputs:
+  source: {shape: [N, S], dtype: int64}
+  target: {shape: [N, T], dtype: int64}
+  lengths: {shape: [N], dtype: int64, optional: true}
+network:
+  - embedding: {from: source, num_embeddings: 55, embedding_dim: 8}
+  - gru: {name: encoder, hidden_size: 8, lengths: lengths}
+  - embedding: {from: target, num_embeddings: 55, embedding_dim: 8}
+  - gru: {name: decoder, h_0: encoder.h_n, hidden_size: 8}
+  - linear: {from: decoder.output, out_features: 55}
+train: {data: dates, loss: cross_entropy, optimizer: adam, steps: 3, batch: 256}
+"""
+TINY = {"vocab": 12, "width": 8, "heads": 2, "layers": 1, "context": 32}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("generate")
+    with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
+        for text in (LETTERS, DATES):
+            name = text.split()[3]
+            Path(f"{name}.yaml").write_text(text)
+            assert main(["train", f"{name}.yaml", "--device", "cpu"]) == 0
+    return folder
+
+
+def written(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    capsys.readouterr()
+    assert main(["generate", *arguments]) == 0
+    return capsys.readouterr().out
+
+
+def test_a_run_goes_on_with_a_text(runs: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.chdir(runs)
+    for runtime in ("torch", "onnx"):
+        text = written(capsys, "runs/letters/1", "--prompt", "The cat", "--max", "30", "--runtime", runtime)
+        (run,) = TrainedRun.find("runs/letters/1")
+        module, letters = run.module("torch"), " abcdefghijklmnopqrstuvwxyz"
+        words = [letters.index(letter) for letter in "the cat"]
+        with torch.no_grad():
+            for _ in range(30):
+                words.append(int(module(torch.tensor([words]))[0, -1].argmax()))
+        assert text == "".join(letters[word] for word in words[7:]) + "\n"
+
+
+def test_draws_are_those_of_the_seed(runs: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.chdir(runs)
+    first, again, other = (
+        written(capsys, "runs/letters/last", "--prompt", "cat", "--temperature", "1", "--seed", seed) for seed in "112"
+    )
+    assert first == again != other
+    assert len(first) == 101
+
+
+def test_a_run_answers_a_text(runs: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.chdir(runs)
+    (run,) = TrainedRun.find("runs/dates/1")
+    (answer,) = Predictor(run).answers("1 may 2001")
+    assert answer.text is not None
+    count = len(answer.text)
+    text = written(capsys, "runs/dates/1", "--prompt", "1 may 2001", "--max", str(count))
+    assert text.startswith(answer.text[: len(text) - 1])
+    assert written(capsys, "runs/dates/1", "--prompt", "1 may 2001", "--beams", "3", "--max", "9")
+
+
+def test_a_spec_writes_with_weights_and_a_tokenizer(tmp_path: Path, capsys) -> None:
+    words = {word: number for number, word in enumerate([*"abcdefghijk", "</s>"])}
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel(words, unk_token="a"))
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    model = netspec.load("gpt2", **TINY)
+    module = model.module(seed=3).eval()
+    save_file({key: each.clone() for key, each in module.state_dict().items()}, tmp_path / "own.safetensors")
+    given = ["--weights", str(tmp_path / "own.safetensors"), "--tokenizer", str(tmp_path / "tokenizer.json")]
+    settings = [part for name, value in TINY.items() for part in ("--set", f"{name}={value}")]
+    text = written(capsys, "gpt2", "--prompt", "a c d", "--max", "6", *given, *settings)
+    numbers = model.generate([0, 2, 3], module, choosing=netspec.Choosing(most=6, ends=(11,)))
+    assert text.split() == tokenizer.decode([number for number in numbers if number != 11]).split()
+    by_text = model.generate("a c d", module, tokenizer=tmp_path / "tokenizer.json", choosing=netspec.Choosing(most=6))
+    assert by_text == text.rstrip("\n")
+    assert main(["generate", "gpt2", "--prompt", "a", "--tokenizer", str(tmp_path / "none.json")]) == 2
+    with pytest.raises(netspec.UsageError, match="a text needs a tokenizer"):
+        model.generate("a", module)
+
+
+def test_what_writes_no_text_is_told(runs: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.chdir(runs)
+    assert main(["generate", "runs/letters/1", "--prompt", "a", "--temperature", "-1"]) == 2
+    assert "temperature must be above 0" in capsys.readouterr().err
+    assert main(["generate", "runs/letters/1", "--prompt", ""]) == 2
+    assert "give a prompt" in capsys.readouterr().err
+    assert main(["generate", "runs/nothing/1", "--prompt", "a"]) == 2
