@@ -26,6 +26,28 @@ def graph_of(options: Namespace) -> Graph:
     return compile_spec(options.spec, variant=options.variant, overrides=overrides, sizes=sizes, limits=limits)
 
 
+def asked_graph(options: Namespace) -> Graph:
+    """Compile the spec that is named, and return its graph, or the part of its cached form that ``--cached`` names.
+
+    Raises ``UsageError`` where it has no such part.
+    """
+    return cached_part(graph_of(options), options.cached)
+
+
+def cached_part(graph: Graph, part: str | None) -> Graph:
+    """Return the ``step`` or the ``begin`` of a graph's cached form; for no part, the graph itself."""
+    if part is None:
+        return graph
+    from netspec.cached import cached_form
+
+    form = cached_form(graph)
+    if part == "step":
+        return form.step
+    if form.begin is None:
+        raise UsageError(f"{graph.name} has no inputs beside the words: its cached form is `--cached step` alone")
+    return form.begin
+
+
 def output_of(options: Namespace) -> Path:
     """Return the file to write. Raises ``UsageError`` where it is the spec itself."""
     output = Path(options.output)

@@ -70,6 +70,18 @@ def add_spec_arguments(command: ArgumentParser, required: bool = True) -> None:
     add_limit_arguments(command)
 
 
+def add_cached_argument(command: ArgumentParser) -> None:
+    """Add the part of the cached form that is meant instead of the network."""
+    command.add_argument(
+        "--cached",
+        nargs="?",
+        const="step",
+        choices=["step", "begin"],
+        help="of a decoder the form that reads word by word: the step (default), which takes and gives what is kept of "
+        "the words before, or what runs once before the first word",
+    )
+
+
 def add_run_arguments(command: ArgumentParser) -> None:
     """Add a trained run, and what runs its network."""
     command.add_argument("run", metavar="RUN", help="a run's folder, such as runs/lenet/1, or runs/lenet/last")

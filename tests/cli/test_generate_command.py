@@ -119,3 +119,18 @@ def test_what_writes_no_text_is_told(runs: Path, monkeypatch: pytest.MonkeyPatch
     assert main(["generate", "runs/letters/1", "--prompt", ""]) == 2
     assert "give a prompt" in capsys.readouterr().err
     assert main(["generate", "runs/nothing/1", "--prompt", "a"]) == 2
+
+
+def test_the_cached_form_has_a_table_a_source_and_files(tmp_path: Path, capsys) -> None:
+    for part in ("step", "begin"):
+        file = str(tmp_path / f"{part}.onnx")
+        assert main(["export", "seq2seq_dates", "--set", "hidden=4", "--cached", part, "-o", file]) == 0
+    capsys.readouterr()
+    assert main(["shapes", "seq2seq_dates", "--cached"]) == 0
+    assert "past_h" in capsys.readouterr().out
+    assert main(["source", "seq2seq_dates", "--cached", "begin"]) == 0
+    assert "def forward(self, source)" in capsys.readouterr().out
+    assert main(["source", "lstm_lm", "--cached", "begin"]) == 2
+    assert "has no inputs beside the words" in capsys.readouterr().err
+    assert main(["shapes", "bert", "--cached"]) == 2
+    assert "bert.yaml:" in capsys.readouterr().err

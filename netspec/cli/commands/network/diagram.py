@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from netspec.cli.options import add_command, add_expand_argument, add_spec_arguments
+from netspec.cli.options import add_cached_argument, add_command, add_expand_argument, add_spec_arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ def add(commands: Commands) -> None:
     """Add its parser."""
     command = add_command(commands, "diagram", "Draw the network with Graphviz.")
     add_spec_arguments(command)
+    add_cached_argument(command)
     command.add_argument("-o", "--output", metavar="FILE", required=True, help="a .svg, .png, .pdf, .dot or .mmd file")
     command.add_argument(
         "--depth", type=int, metavar="N", help="the number of levels to expand (default: as many as are readable)"
@@ -29,7 +30,7 @@ def add(commands: Commands) -> None:
 
 def run(options: Namespace) -> None:
     """Draw the network into a file."""
-    from netspec.cli.option_values import graph_of, output_of
+    from netspec.cli.option_values import asked_graph, output_of
     from netspec.emit.diagram.write import write_diagram
 
-    write_diagram(graph_of(options), output_of(options), options.depth, options.expand, options.direction)
+    write_diagram(asked_graph(options), output_of(options), options.depth, options.expand, options.direction)

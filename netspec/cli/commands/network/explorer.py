@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from netspec.cli.options import add_command, add_spec_arguments, add_times_argument
+from netspec.cli.options import add_cached_argument, add_command, add_spec_arguments, add_times_argument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,15 +20,16 @@ def add(commands: Commands) -> None:
         "expand and collapse, search, a heat map of costs, and sliders for the symbolic dimensions.",
     )
     add_spec_arguments(command)
+    add_cached_argument(command)
     command.add_argument("-o", "--output", metavar="FILE", required=True, help="the file to write, such as net.html")
     add_times_argument(command)
 
 
 def run(options: Namespace) -> None:
     """Write the page."""
-    from netspec.cli.option_values import graph_of, output_of, times_of
+    from netspec.cli.option_values import asked_graph, output_of, times_of
     from netspec.emit.explorer import explorer_page
     from netspec.files import write_text
 
-    graph = graph_of(options)
+    graph = asked_graph(options)
     write_text(output_of(options), explorer_page(graph, times=times_of(graph, options.times)))

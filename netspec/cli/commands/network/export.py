@@ -6,6 +6,7 @@ import sys
 from argparse import Namespace
 
 from netspec.cli.options import (
+    add_cached_argument,
     add_command,
     add_device_argument,
     add_spec_arguments,
@@ -30,6 +31,7 @@ def add(commands: Commands) -> None:
         "comparing it with PyTorch.",
     )
     add_spec_arguments(command)
+    add_cached_argument(command)
     command.add_argument("-o", "--output", metavar="FILE", required=True, help="the file to write, such as model.onnx")
     add_weights_argument(command)
     command.add_argument(
@@ -75,10 +77,10 @@ def run(options: Namespace) -> int:
 
     let_threads_sleep()  # before torch is imported
     from netspec.cli.given_weights import GivenWeights
-    from netspec.cli.option_values import graph_of, output_of, weights_of
+    from netspec.cli.option_values import cached_part, graph_of, output_of, weights_of
     from netspec.cli.output import status, warn
     from netspec.emit.onnx.runtimes import form_of
-    from netspec.runtime.module import build_module, merged
+    from netspec.runtime.module import build_module, merged, part_of
     from netspec.runtime.onnx.export import export_onnx
     from netspec.runtime.onnx.report import UNVERIFIED, two_runtimes
     from netspec.runtime.onnx.session import other_runtimes
@@ -94,6 +96,9 @@ def run(options: Namespace) -> int:
         GivenWeights(graph, source).fill(module)
     if not options.keep_lora:
         graph, module = merged(graph, module)
+    if options.cached is not None:
+        graph = cached_part(graph, options.cached)
+        module = part_of(graph, module.state_dict())
     if options.verify == "none":
         with status("exporting"):
             path = export_onnx(graph, module, output, form=form)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from netspec.cli.options import add_command, add_expand_argument, add_spec_arguments, add_times_argument
+from netspec.cli.options import (
+    add_cached_argument,
+    add_command,
+    add_expand_argument,
+    add_spec_arguments,
+    add_times_argument,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +23,7 @@ def add(commands: Commands) -> None:
         commands, "shapes", "Print shapes, parameters and MACs, layer by layer, and times on a measured device."
     )
     add_spec_arguments(command)
+    add_cached_argument(command)
     command.add_argument(
         "--format", choices=["text", "json", "csv", "md", "html"], default="text", help="default: text"
     )
@@ -53,7 +60,7 @@ def add(commands: Commands) -> None:
 
 def run(options: Namespace) -> None:
     """Print the shape table in the format asked for, or the largest batch within a memory."""
-    from netspec.cli.option_values import graph_of, times_of
+    from netspec.cli.option_values import asked_graph, times_of
     from netspec.cli.output import draw
     from netspec.diagnostics import UsageError
     from netspec.emit.table import ShapeTable
@@ -64,11 +71,11 @@ def run(options: Namespace) -> None:
         from netspec.analysis.batch_fit import Plan, budget_text
 
         plan = Plan(options.optimizer, options.precision, options.device)
-        print(budget_text(graph_of(options), options.budget_memory, plan))
+        print(budget_text(asked_graph(options), options.budget_memory, plan))
         return
     if options.depth is not None and options.depth < 0:
         raise UsageError(f"--depth takes a number from 0 on, not {options.depth}")
-    graph = graph_of(options)
+    graph = asked_graph(options)
     expand = known_levels(graph, options.expand)
     view = View(Fold.REPEATS if options.full else None, options.depth, expand, options.sort)
     table = ShapeTable(graph, times_of(graph, options.times, options.optimizer))
