@@ -8,13 +8,13 @@ from dataclasses import field
 from typing import Any
 
 from netspec.dataclass import dataclass
+from netspec.importer.fold.loops.runs import merged_slots
 from netspec.importer.fold.numbers.columns import ParameterColumn, SlotColumn, reduced
 from netspec.importer.fold.numbers.formulas import names_of, substituted
 from netspec.importer.fold.numbers.meanings import makes_width, parameter_name
-from netspec.importer.fold.runs import merged_slots
 from netspec.importer.fold.skeleton import NumberSlot, Skeleton, skeleton_of
 from netspec.importer.program import NamedNumber
-from netspec.importer.write.phrases import BlockPhrase, Formula, GroupPhrase, LoopPhrase
+from netspec.importer.write.phrases import BlockPhrase, Formula, GroupPhrase, IfPhrase, LoopPhrase
 from netspec.importer.write.rooms import everything_in, groups_in
 
 CONTAINERS = ("Sequential", "ModuleList", "ModuleDict", "")
@@ -158,6 +158,7 @@ def _class(members: list[tuple[GroupPhrase, Skeleton]], rank: int) -> LevelClass
         group.arguments = {each.name: each.values[at] for each in reduction.parameters}
         made.own_slots[group] = own_slots(skeleton, form)
     around = {group.around for group, _ in members}
+    made.needs_block = any(isinstance(each, IfPhrase) for each in whole.body)
     made.is_open = made.is_container and len(around) == 1 and not around & {*CONTAINERS} and _is_plain(members)
     return made
 

@@ -8,14 +8,16 @@ from netspec.importer.fold.classes import CONTAINERS, LevelClass, classify
 from netspec.importer.fold.family import name_family
 from netspec.importer.fold.inputs.merged import merge_inputs
 from netspec.importer.fold.inputs.names import name_inputs
-from netspec.importer.fold.letters import choose_letters
 from netspec.importer.fold.local_sizes import name_local_sizes
+from netspec.importer.fold.loops.collected import collect, collects
+from netspec.importer.fold.loops.letters import choose_letters
+from netspec.importer.fold.loops.runs import RunFinder
 from netspec.importer.fold.numbers.columns import SlotColumn, reduced
 from netspec.importer.fold.numbers.drop_rates import number_rates, say_rates
+from netspec.importer.fold.parts import find_parts
 from netspec.importer.fold.phrasing import phrase
 from netspec.importer.fold.positions import drop_positions
 from netspec.importer.fold.render import Renderer
-from netspec.importer.fold.runs import RunFinder
 from netspec.importer.fold.skeleton import skeleton_of
 from netspec.importer.fold.structure import StructureFinder
 from netspec.importer.fold.tables import name_parts
@@ -30,7 +32,9 @@ def fold(tree: NetworkTree) -> SpecPhrase:
     spec = phrase(tree)
     standard = recognise(spec)
     name_local_sizes(spec)
-    merge_inputs([group for groups in by_rank(spec.body) for group in groups])
+    ranks = by_rank(spec.body)
+    merge_inputs([group for groups in ranks for group in groups])
+    find_parts(ranks)
     name_parts(spec)
     tell_around(spec.body, tree.body.kind)
     again = {*run_again(spec.body)}
@@ -39,7 +43,9 @@ def fold(tree: NetworkTree) -> SpecPhrase:
     folding = _LevelFolder()
     for rank, groups in enumerate(by_rank(spec.body)):
         for group in groups:
-            group.body = folding.level(group.body, group.results)
+            row = collects(spec, group)
+            if row is None or not collect(group, row, folding.letter):
+                group.body = folding.level(group.body, group.results)
         classes += classify(groups, rank)
     for each in classes:
         each.needs_block = each.needs_block or not again.isdisjoint(each.members)

@@ -16,6 +16,7 @@ from netspec.importer.write.phrases import (
     CallPhrase,
     Formula,
     GroupPhrase,
+    IfPhrase,
     LoopPhrase,
     ParallelPhrase,
     Phrase,
@@ -109,6 +110,8 @@ class Renderer:
         """Return what is written for a step."""
         if isinstance(phrase, GroupPhrase):
             return [self._group(phrase)]
+        if isinstance(phrase, IfPhrase):
+            return self._choice(phrase)
         if isinstance(phrase, ResidualPhrase):
             phrase.body, phrase.other = self._body(phrase.body, {}), self._body(phrase.other, {})
         elif isinstance(phrase, ParallelPhrase):
@@ -116,6 +119,20 @@ class Renderer:
                 branch.body = self._body(branch.body, {})
         elif isinstance(phrase, (SidePhrase, LoopPhrase, ScanPhrase)):
             phrase.body = self._body(phrase.body, {})
+        return [phrase]
+
+    def _choice(self, phrase: IfPhrase) -> list[Phrase]:
+        """Return an ``if``; the steps themselves where all levels have them."""
+        phrase.body = self._body(phrase.body, {})
+        if phrase.has is True:
+            last = phrase.body[-1]
+            last.makes = [phrase.makes[0], *last.makes[1:]]
+            phrase.makes[0].maker = last
+            return phrase.body
+        if phrase.has is False:
+            call = CallPhrase(reads=phrase.reads[:1], makes=phrase.makes, word="identity", ports=("output",))
+            phrase.makes[0].maker = call
+            return [call]
         return [phrase]
 
     def _group(self, group: GroupPhrase) -> Phrase:
@@ -169,7 +186,7 @@ def as_loop(group: GroupPhrase) -> Phrase:
     loop = group.body[0] if len(group.body) == 1 else None
     if not isinstance(loop, LoopPhrase) or loop.name or len(loop.body) != 1 or group.let:
         return group  # a loop that has a name is a level of its own: `layer` in `encoder`
-    if loop.reads != group.takes or len(group.makes) != 1:
+    if loop.reads != group.takes or len(group.makes) != 1 + bool(loop.collect):
         return group
     (only,) = loop.body
     if not isinstance(only, (CallPhrase, GroupPhrase)) or only.name or not only.keyed:

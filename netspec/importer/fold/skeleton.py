@@ -14,6 +14,7 @@ from netspec.importer.fold.tables import table_type
 from netspec.importer.write.phrases import (
     CallPhrase,
     GroupPhrase,
+    IfPhrase,
     LoopPhrase,
     ParallelPhrase,
     Phrase,
@@ -67,6 +68,9 @@ class NumberSlot:
         """Put a value, or a formula, in the place."""
         if isinstance(self.phrase, LoopPhrase):
             self.phrase.count = value
+            return
+        if isinstance(self.phrase, IfPhrase):
+            self.phrase.has = value
             return
         assert isinstance(self.phrase, (CallPhrase, GroupPhrase))
         arguments = self.phrase.arguments
@@ -188,6 +192,14 @@ class _Reading:
             shortcut = (None, [])
         self.made.others.append(shortcut)
 
+    def choice(self, phrase: IfPhrase, names: bool) -> None:
+        inner = Skeleton(numbers=dict(self.made.numbers))
+        _Reading(inner).body(phrase.body, names)
+        own = next((each.name for each in phrase.body if each.keyed), "")
+        word = f"has_{own}" if isinstance(own, str) and own.isidentifier() else "whole"
+        self.made.slots.append(NumberSlot(phrase, "has", None, phrase.has, (), word, False))
+        self.made.others.append((tuple(inner.parts), inner.slots) if phrase.body else (None, []))
+
     def parallel(self, phrase: ParallelPhrase, names: bool) -> None:
         self.made.parts.append((phrase.merge, phrase.dim, tuple(branch.name for branch in phrase.branches)))
         for branch in phrase.branches:
@@ -216,6 +228,7 @@ READERS: dict[type[Phrase], Any] = {
     SharePhrase: _Reading.share,
     GroupPhrase: _Reading.group,
     ResidualPhrase: _Reading.residual,
+    IfPhrase: _Reading.choice,
     ParallelPhrase: _Reading.parallel,
     SidePhrase: _Reading.side,
     LoopPhrase: _Reading.loop,

@@ -13,6 +13,7 @@ from netspec.importer.write.phrases import (
     BranchPhrase,
     CallPhrase,
     GroupPhrase,
+    IfPhrase,
     ParallelPhrase,
     Phrase,
     ResidualPhrase,
@@ -65,7 +66,7 @@ class StructureFinder:
     def _join(self, merge: CallPhrase) -> None:
         """Replace a step that joins values by a structure around what makes them, if it is one."""
         reads = [wire for wire in merge.reads if wire is not None]
-        if len(reads) < 2 or len({*reads}) < len(reads) or merge.keyed:
+        if len(reads) < 2 or len({*reads}) < len(reads) or merge.keyed or any(wire.is_list for wire in reads):
             return
         branches = self._branches(merge, reads)
         if branches is None:
@@ -262,5 +263,7 @@ def _holds_keys(phrase: Phrase) -> bool:
     if isinstance(phrase, ParallelPhrase):
         return any(map(_holds_keys, (step for branch in phrase.branches for step in branch.body)))
     if isinstance(phrase, ScanPhrase) and not phrase.is_level:
+        return any(map(_holds_keys, phrase.body))
+    if isinstance(phrase, IfPhrase):
         return any(map(_holds_keys, phrase.body))
     return phrase.keyed or isinstance(phrase, SidePhrase)

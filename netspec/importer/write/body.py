@@ -8,12 +8,13 @@ from typing import Any
 
 from netspec.importer.write.arguments import block_arguments, main_argument, op_arguments, plain
 from netspec.importer.write.layout import Steps
-from netspec.importer.write.naming import Namer, final_wires
+from netspec.importer.write.naming import Namer, final_wires, output_names
 from netspec.importer.write.phrases import (
     BlockPhrase,
     CallPhrase,
     Formula,
     GroupPhrase,
+    IfPhrase,
     LoopPhrase,
     NumberedName,
     ParallelPhrase,
@@ -118,6 +119,8 @@ class BodyWriter:
         kind, reads = OPS[phrase.word], phrase.reads
         if kind.variadic:
             names = [self._name(wire, prev, room) for wire in reads]
+            if len(reads) == 1 and reads[0] is not None and reads[0].is_list:
+                return {"from": names[0]}
             return (
                 {"from": names} if len(reads) > 1 or (phrase.word == "opaque" and names not in ([], ["prev"])) else {}
             )
@@ -231,6 +234,14 @@ class BodyWriter:
         body = self.write(phrase.body, phrase.reads[0] if phrase.reads else prev, room)
         return "side", {**source, "body": body} if source else body
 
+    def choice(self, phrase: IfPhrase, prev: Prev, room: Room) -> Said:
+        """Write steps that are there under a condition; else what they would read is passed on."""
+        said: dict[str, Any] = {"test": phrase.has, "then": self.write(phrase.body, prev, room)}
+        if phrase.reads[0] is not prev:
+            said["else"] = Steps([{"identity": {"from": self.namer.reference(phrase.reads[0], room)}}])  # type: ignore[arg-type]
+        room.is_uncertain = True
+        return "if", said
+
     def scan(self, phrase: ScanPhrase, prev: Prev, room: Room) -> Said:
         """Write a scan, whose body is a level of its own."""
         name = self.labelled(phrase, room)
@@ -267,12 +278,19 @@ class BodyWriter:
             body = self._iteration(phrase, inner)
         else:
             body = self._unrolled(phrase, room)
+        collected = {"collect": {phrase.collect: self._of_iteration(phrase)}} if phrase.collect else {}
         index = {"index": phrase.index} if mentions(body, phrase.index) else {}
         if phrase.columns:
             lists = phrase.columns.items()
             each = {word: [*map(plain, rows)] if isinstance(rows, tuple) else rows for word, rows in lists}
-            return "for", {**name, **source, "each": each, **index, "body": body}
-        return "repeat", {**name, **source, "count": phrase.count, **index, "body": body}
+            return "for", {**name, **source, "each": each, **index, **collected, "body": body}
+        return "repeat", {**name, **source, "count": phrase.count, **index, **collected, "body": body}
+
+    def _of_iteration(self, loop: LoopPhrase) -> str:
+        """Return how a loop calls what each of its iterations gives."""
+        (only,) = loop.body
+        assert isinstance(only, CallPhrase)
+        return f"prev.{output_names(only)[loop.port]}" if loop.port else "prev"
 
     def _iteration(self, phrase: LoopPhrase, room: Room) -> Steps:
         """Write an iteration that is a level; a lone step without a name is the iteration itself."""
@@ -318,6 +336,7 @@ WRITERS: dict[type[Phrase], Callable[[BodyWriter, Any, Prev, Room], Said]] = {
     ResidualPhrase: BodyWriter.residual,
     ParallelPhrase: BodyWriter.parallel,
     SidePhrase: BodyWriter.side,
+    IfPhrase: BodyWriter.choice,
     LoopPhrase: BodyWriter.loop,
     ScanPhrase: BodyWriter.scan,
 }

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from netspec.elaborate.building.reserved import why_reserved
 from netspec.importer.write.phrases import (
     BlockPhrase,
     CallPhrase,
     GroupPhrase,
+    LoopPhrase,
     Phrase,
     ScanPhrase,
     SharePhrase,
@@ -16,6 +18,7 @@ from netspec.importer.write.phrases import (
 )
 from netspec.importer.write.rooms import Room, everything_in, fresh_name, label_text, word_of
 from netspec.importer.write.scans import name_scans
+from netspec.spec import NAME
 
 
 class Namer:
@@ -67,6 +70,8 @@ class Namer:
         maker = wire.maker
         assert maker is not None
         loops = self.homes[maker][1]
+        if isinstance(maker, LoopPhrase) and wire.is_list:
+            return f"{label_text(maker.name)}.{maker.collect}"
         numbered = label_text(maker.name).isdecimal() or (maker.keyed and not maker.name)
         if numbered and (between or len(loops) > 1):  # a number means a step of the level that reads
             return self._anchored(wire, place, loops)
@@ -160,4 +165,9 @@ def output_names(phrase: CallPhrase | SharePhrase | ScanPhrase) -> Sequence[str]
 
 def block_outputs(block: BlockPhrase) -> tuple[str, ...]:
     """Return the names of a block's outputs."""
-    return tuple(f"output{at or ''}" for at in range(len(block.results)))
+    names: list[str] = []
+    for at, wire in enumerate(block.results):
+        own = wire.maker.name if at and wire.maker is not None and wire.maker.keyed and wire.port == 0 else ""
+        free = isinstance(own, str) and NAME.match(own) and why_reserved(own) is None
+        names.append(str(own) if free and own not in (*names, *block.inputs, "output") else f"output{at or ''}")
+    return tuple(names)

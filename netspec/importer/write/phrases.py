@@ -51,12 +51,15 @@ StepLabel = str | NumberedName
 
 
 class Wire:
-    """One tensor inside a level; compared by identity. ``maker`` is the step that makes it, as its output ``port``."""
+    """One tensor inside a level; compared by identity. ``maker`` is the step that makes it, as its output ``port``.
 
-    __slots__ = ("maker", "port", "tensor")
+    ``is_list`` says that it stands for one of each iteration of a loop.
+    """
 
-    def __init__(self, tensor: Tensor, maker: Phrase | None = None, port: int = 0):
-        self.tensor, self.maker, self.port = tensor, maker, port
+    __slots__ = ("is_list", "maker", "port", "tensor")
+
+    def __init__(self, tensor: Tensor, maker: Phrase | None = None, port: int = 0, is_list: bool = False):
+        self.tensor, self.maker, self.port, self.is_list = tensor, maker, port, is_list
 
 
 @dataclass(eq=False)
@@ -165,13 +168,26 @@ class SidePhrase(Phrase):
 
 
 @dataclass(eq=False)
+class IfPhrase(Phrase):
+    """Steps that some levels of a class have, and others lack, where what it makes is the first value that it reads.
+
+    ``has`` says whether this level has them, or under what condition; ``result`` is what it passes on.
+    """
+
+    body: list[Phrase] = field(default_factory=list)
+    result: Wire | None = None
+    has: Any = True
+
+
+@dataclass(eq=False)
 class LoopPhrase(Phrase):
     """The body once for each of ``count`` rows of ``columns``; each iteration reads what the one before has made.
 
     ``body`` is the first iteration's, with formulas in the place of what changes; it reads ``entry`` and makes
     ``result``. ``makes`` has what the last iteration makes. With a name it is a level with the iterations as levels.
     ``turns`` is the number of its rows, ``form`` its skeleton, whose numbers are ``slots``, and ``outside`` the wires
-    that it reads.
+    that it reads. ``collect`` is the name of the list of what each iteration gives as its output ``port``, if there is
+    one: it is what the loop makes beside the last value.
     """
 
     index: str = "i"
@@ -184,6 +200,8 @@ class LoopPhrase(Phrase):
     form: Any = None
     slots: list[Any] = field(default_factory=list)
     outside: list[Wire] = field(default_factory=list)
+    collect: str = ""
+    port: int = 0
 
 
 @dataclass(eq=False)

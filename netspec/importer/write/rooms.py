@@ -9,6 +9,7 @@ from netspec.importer.write.phrases import (
     CallPhrase,
     Formula,
     GroupPhrase,
+    IfPhrase,
     LoopPhrase,
     NumberedName,
     ParallelPhrase,
@@ -73,7 +74,7 @@ def phrases_in(phrases: Iterable[Phrase]) -> Iterator[Phrase]:
         if isinstance(phrase, ResidualPhrase):
             yield from phrases_in(phrase.body)
             yield from phrases_in(phrase.other)
-        elif isinstance(phrase, (SidePhrase, LoopPhrase)) and not phrase.name:
+        elif isinstance(phrase, (SidePhrase, LoopPhrase, IfPhrase)) and not phrase.name:
             yield from phrases_in(phrase.body)
 
 
@@ -88,7 +89,7 @@ def everything_in(phrases: Iterable[Phrase]) -> Iterator[Phrase]:
         elif isinstance(phrase, ParallelPhrase):
             for branch in phrase.branches:
                 yield from everything_in(branch.body)
-        elif isinstance(phrase, (SidePhrase, LoopPhrase, GroupPhrase, ScanPhrase)):
+        elif isinstance(phrase, (SidePhrase, LoopPhrase, GroupPhrase, ScanPhrase, IfPhrase)):
             yield from everything_in(phrase.body)
 
 
@@ -102,7 +103,7 @@ def groups_in(body: Sequence[Phrase], looped: bool) -> Iterator[tuple[GroupPhras
         elif isinstance(phrase, ParallelPhrase):
             for branch in phrase.branches:
                 yield from groups_in(branch.body, looped)
-        elif isinstance(phrase, (SidePhrase, ScanPhrase)):
+        elif isinstance(phrase, (SidePhrase, ScanPhrase, IfPhrase)):
             yield from groups_in(phrase.body, looped)
         elif isinstance(phrase, LoopPhrase):
             yield from groups_in(phrase.body, True)
@@ -116,7 +117,7 @@ def steps_in(phrases: Iterable[Phrase]) -> Iterator[Phrase]:
             yield from steps_in([*phrase.body, *phrase.other])
         elif isinstance(phrase, ParallelPhrase):
             yield from steps_in(step for branch in phrase.branches for step in branch.body)
-        elif isinstance(phrase, (SidePhrase, LoopPhrase, ScanPhrase)):
+        elif isinstance(phrase, (SidePhrase, LoopPhrase, ScanPhrase, IfPhrase)):
             yield from steps_in(phrase.body)
 
 

@@ -29,17 +29,21 @@ def _form(group: GroupPhrase) -> Iterator[Any]:
     """Yield all that a level must have in common with others: not its numbers, and not which inputs are which."""
     numbers: dict[Wire, int] = {}
     for phrase in group.body:
-        yield type(phrase).__name__, phrase.name if phrase.keyed else "", phrase.place
         yield tuple(
             -1 if wire in group.takes else numbers.get(wire, -2) if wire is not None else -3 for wire in phrase.reads
         )
-        if isinstance(phrase, CallPhrase):
-            yield phrase.word, tuple(_literals(phrase))
-        elif isinstance(phrase, GroupPhrase):
-            yield kind_of(phrase.kind), *_form(phrase)
+        yield form_of(phrase)
         for wire in phrase.makes:
             numbers[wire] = len(numbers)
     yield tuple(numbers.get(wire, -1) for wire in group.results)
+
+
+def form_of(phrase: Phrase) -> Hashable:
+    """Return all that a step must have in common with another, but its numbers and what it reads."""
+    said = type(phrase).__name__, phrase.name if phrase.keyed else "", phrase.place
+    if isinstance(phrase, CallPhrase):
+        return *said, phrase.word, tuple(_literals(phrase))
+    return (*said, kind_of(phrase.kind), *_form(phrase)) if isinstance(phrase, GroupPhrase) else said
 
 
 def _literals(phrase: CallPhrase) -> Iterator[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from netspec.elaborate.building.reserved import why_reserved
-from netspec.importer.write.phrases import BlockPhrase, CallPhrase, GroupPhrase, Phrase, SpecPhrase, Wire
+from netspec.importer.write.phrases import BlockPhrase, CallPhrase, GroupPhrase, IfPhrase, Phrase, SpecPhrase, Wire
 from netspec.importer.write.rooms import everything_in, taken_in
 from netspec.ops import OPS
 from netspec.spec import NAME
@@ -35,9 +35,14 @@ def name_inputs(spec: SpecPhrase) -> None:
 
 def _read_as(block: BlockPhrase, wire: Wire) -> Iterator[str]:
     """Yield the names that say what an input is, of the ports that it is read by; layers of attention read a memory."""
+    same = {wire}  # the wire itself, in levels that read it, and what an `if` makes in its place
     for phrase in everything_in(block.body):
+        if isinstance(phrase, IfPhrase) and phrase.reads[0] in same:
+            same.add(phrase.makes[0])
+        elif isinstance(phrase, GroupPhrase):
+            same.update(take for take, read in zip(phrase.takes, phrase.reads) if read in same)
         for at, read in enumerate(phrase.reads):
-            if read is wire and isinstance(phrase, CallPhrase):
+            if read in same and isinstance(phrase, CallPhrase):
                 ports = phrase.block.inputs if phrase.block is not None else OPS[phrase.word].ports
                 port = ports[at] if at < len(ports) else ""
                 if phrase.word == "linear" and phrase.name in KEYS:

@@ -174,7 +174,8 @@ class ColumnReducer:
                 if found is not None:
                     return found
         values = [known[0] if each is ABSENT else each for each in values]
-        often, number = Counter(known).most_common(1)[0] if not isinstance(known[0], tuple) else (None, 0)
+        counted = values if isinstance(known[0], bool) else known
+        often, number = Counter(counted).most_common(1)[0] if not isinstance(known[0], tuple) else (None, 0)
         usual = 2 * number >= len(values) and is_likely(slot.word, often, slot.default)
         default = often if usual or (kind not in ("width", "size") and 4 * number > 3 * len(values)) else None
         label = named_as(values, slot.word, self.names)

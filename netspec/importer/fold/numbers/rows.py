@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from netspec.importer.fold.numbers.formulas import spelled
@@ -172,6 +173,20 @@ def _geometric(rows: list[LoopRow]) -> Parts | None:
     return made
 
 
+def _in_cycles(form: Callable[[list[LoopRow]], Parts | None], rows: list[LoopRow]) -> Parts | None:
+    """A few of another form again and again: with their number."""
+    row = rows[0]
+    length = next((at for at in range(3, len(row) // 2 + 1) if row[:-at] == row[at:]), 0)
+    if not length or any(each[:-length] != each[length:] for each in rows):
+        return None
+    parts = form([LoopRow(each[:length]) for each in rows])
+    return None if parts is None else [(*part, length) for part in parts]
+
+
+def _cycled(combine: Callable[[str, list[Any]], Any], index: str, parts: list[Any]) -> Any:
+    return combine(f"({index} % {parts[-1]})", parts[:-1])
+
+
 def _one(index: str, parts: list[Any]) -> Any:
     return parts[0]
 
@@ -231,6 +246,8 @@ FORMS: Sequence[tuple[Callable[[list[LoopRow]], Parts | None], Callable[[str, li
     (_alternating, _in_turn),
     (_last, _if_last),
     (_split, _if_before),
+    (partial(_in_cycles, _geometric), partial(_cycled, _power)),
+    (partial(_in_cycles, _arithmetic), partial(_cycled, _sum)),
 )
 """The forms of rows, the simplest first, each with the expression that it becomes."""
 COUNTS = ((_constant, _one), (_first, _if_first), (_arithmetic, _sum))

@@ -11,6 +11,7 @@ from netspec.importer.write.naming import final_wires
 from netspec.importer.write.phrases import (
     CallPhrase,
     GroupPhrase,
+    IfPhrase,
     LoopPhrase,
     NumberedName,
     ParallelPhrase,
@@ -61,6 +62,11 @@ class RunFinder:
             made.append(self._loop(units))
             at += length * len(units)
         return made
+
+    def is_one_run(self) -> bool:
+        """Return whether the steps of the level are one run."""
+        length, units = self._best(0)
+        return length * len(units) == len(self.body) and len(units) > 1
 
     def _best(self, start: int) -> tuple[int, list[LoopUnit]]:
         """Return the length of an iteration and the iterations of the run that begins there, the most steps of all."""
@@ -259,7 +265,7 @@ def replace_reads(phrases: Sequence[Phrase], old: Wire, new: Wire) -> None:
         elif isinstance(phrase, ParallelPhrase):
             for branch in phrase.branches:
                 replace_reads(branch.body, old, new)
-        elif isinstance(phrase, SidePhrase):
+        elif isinstance(phrase, (SidePhrase, IfPhrase)):
             replace_reads(phrase.body, old, new)
         elif isinstance(phrase, LoopPhrase):
             phrase.outside = [new if wire is old else wire for wire in phrase.outside]

@@ -10,6 +10,7 @@ from netspec.importer.write.phrases import (
     CallPhrase,
     Formula,
     GroupPhrase,
+    IfPhrase,
     LoopPhrase,
     NumberedName,
     ParallelPhrase,
@@ -56,7 +57,9 @@ class _Letters:
         elif isinstance(phrase, ParallelPhrase):
             for branch in phrase.branches:
                 self.body(branch.body, known)
-        elif isinstance(phrase, (SidePhrase, GroupPhrase, ScanPhrase)):
+        elif isinstance(phrase, (SidePhrase, GroupPhrase, ScanPhrase, IfPhrase)):
+            if isinstance(phrase, IfPhrase):
+                phrase.has = _renamed(phrase.has, known)
             self.body(phrase.body, known)
 
 
