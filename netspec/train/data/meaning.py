@@ -185,6 +185,17 @@ class Changed:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def column(self, name: str) -> Tensor | None:
+        """Return all values of a column, [n, …]; ``None`` if there is none, or its rows must be read for it."""
+        own = getattr(self.rows, "column", None)
+        values: Tensor | None = None if own is None else own(name)
+        return values if values is None or name not in self.changes else self.changes[name](values)
+
+    def digest(self) -> str | None:
+        """Return the digest that the rows have of their own, if they do."""
+        own = getattr(self.rows, "digest", None)
+        return None if own is None else own()
+
     def take(self, index: Tensor) -> dict[str, Tensor]:
         tensors = self.rows.take(index)
         return tensors | {name: change(tensors[name]) for name, change in self.changes.items()}

@@ -13,8 +13,11 @@ from train import small
 from netspec.diagnostics import TrainingFault
 from netspec.graph import Graph
 from netspec.recipes import Column
+from netspec.recipes.data.files import Images
 from netspec.train.data import TensorRows
 from netspec.train.data.batches import AT_ONCE, sample
+from netspec.train.data.digests import digests_of
+from netspec.train.data.meaning import Changed, as_trained, meaning_of
 from netspec.train.data.readers import images
 from netspec.train.data.readers.images import ImageRows
 from netspec.train.report.progress import Plain
@@ -68,3 +71,18 @@ def test_a_transform_learns_from_a_sample_of_what_lies_on_disk():
     assert len(found) == AT_ONCE // 2**22
     assert set(found.tolist()) <= set(subset.tolist())
     assert sample(TensorRows({}), subset, columns) is subset
+
+
+def test_rows_on_disk_that_are_read_again_keep_their_classes_and_their_digest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    pictures(tmp_path, 6)
+    monkeypatch.setattr(images, "IN_MEMORY", 10)
+    data = images.read(Images(path="pictures", grey=True), tmp_path)
+    again = as_trained(data, meaning_of(data))
+    assert isinstance(again.train, Changed)
+    labels = again.train.column("label")
+    assert labels is not None
+    assert labels.tolist() == [0, 0, 1, 1, 2, 2]
+    assert again.train.column("image") is None
+    assert digests_of(again) == digests_of(data)
