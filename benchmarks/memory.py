@@ -131,8 +131,9 @@ def measured(graph: Graph, sizes: Mapping[str, int], how: How, parts: int = 1) -
     step()
     step()
     state = [each for kept in optimizer.state.values() for each in kept.values() if isinstance(each, Tensor)]
-    given = [each for each in inputs if each is not None]
-    return peak_of(step, [*model.parameters(), *model.buffers(), *state, *given, *targets.values()])
+    batch_of_part = [*(each for each in inputs if each is not None), *targets.values()]
+    others = [each.clone() for each in batch_of_part * (parts - 1)]
+    return peak_of(step, [*model.parameters(), *model.buffers(), *state, *batch_of_part, *others])
 
 
 def output_shapes(model: torch.nn.Module, inputs: tuple[Any, ...], graph: Graph) -> dict[str, torch.Size]:

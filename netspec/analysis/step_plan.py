@@ -125,7 +125,7 @@ class StepPlanner:
         key = accumulate, frozenset(paths)
         if key not in self._peaks:
             graph = with_recomputed(self.graph, paths)
-            step = replace(self.step, accumulates=accumulate > 1)
+            step = replace(self.step, parts=accumulate)
             taken = self._memory(graph, accumulate).training_bytes(step, self.precision)
             self._peaks[key] = with_margin(taken)
         return self._peaks[key]

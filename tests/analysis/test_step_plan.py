@@ -41,7 +41,7 @@ def planner(graph: Graph, device: str = "cpu", whole: bool = False) -> StepPlann
 
 def peak_of(graph: Graph, plan: StepPlan) -> int:
     """The bytes of a plan, told anew."""
-    step = TrainingStep(2, accumulates=plan.accumulate > 1)
+    step = TrainingStep(2, parts=plan.accumulate)
     run = with_recomputed(graph, plan.recompute)
     return with_margin(Memory(run, {"N": 32 // plan.accumulate}, device="cpu").training_bytes(step))
 

@@ -62,7 +62,7 @@ def test_what_is_chosen_is_taken_told_and_foretold(tmp_path: Path) -> None:
     assert fitting.told_plan(setup).startswith(
         f"fits in {usual * 2 // 3}B: whole batches, recomputing h.0, h.1; about "
     )
-    setup = first_setup(graph(tmp_path, memory=f"{usual // 8}B"))
+    setup = first_setup(graph(tmp_path, memory=f"{usual // 5}B"))
     assert setup.plan is not None
     assert setup.recipe.settings.accumulate == setup.plan.accumulate > 4
     assert setup.plan.peak == run_memory(setup.graph, setup)
@@ -85,7 +85,7 @@ def test_recomputing_takes_the_same_steps(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_run_that_goes_on_keeps_to_what_it_chose(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = graph(tmp_path, memory="400kB")
+    made = graph(tmp_path, memory="500kB")
     assert main(["train", made.spec, "-o", str(tmp_path / "run")]) == 0
     begun = RunFolder(tmp_path / "run")
     chosen = begun.facts()["step_plan"]

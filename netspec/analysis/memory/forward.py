@@ -128,7 +128,7 @@ class ForwardPass:
         outputs = [None if placed is None else (placed, places.get(placed.home, placed.home)) for placed in results]
         touched = [at for home, at in groups.items() if copies[home].kept and not home.kept]
         weights = total(frame.weights.values())
-        peaks = frame.live.peak, backward, frame.transient
+        peaks = frame.live.peak, frame.live.last_kept, backward, frame.transient
         return LevelSummary(frame.record, kept, touched, outputs, *peaks, weights, frame.cached)
 
     def chosen(self, steps: Iterable[Step]) -> list[Step]:
@@ -150,12 +150,15 @@ class ForwardPass:
     ) -> None:
         """Run steps of a level; see ``run``."""
         for step, read_last in order.steps:
+            before = len(frame.live.grown)
             results = self.step(frame, step, known_as)
             for value, placed in zip(step.outputs, results):
                 frame.values[value] = placed
                 if placed is not None and placed.home not in frame.own:
                     frame.live.add(placed.home)
             frame.live.moment()
+            if isinstance(step, Node) and len(frame.live.grown) > before:
+                frame.live.settle()
             for value in read_last:
                 gone = frame.values.get(value)
                 if gone is not None:
@@ -177,6 +180,9 @@ class ForwardPass:
             assert touched is not None
             frame.live.forget(touched.home)
             touched.home.kept = True
+        if summary.kept != 0:
+            frame.live.moment(summary.last_kept)
+            frame.live.settle()
         frame.live.moment(summary.peak)
         frame.hold(summary.kept if self.training else 0, summary.cached)
         frame.transient = max(frame.transient, summary.transient, key=NUMBER)
@@ -209,7 +215,7 @@ class ForwardPass:
         results = placed_outside(first, taken)
         flows, ends = gradients_of(call.inputs, taken), gradients_of(call.outputs, results)
         gradients = self.nodes.peak([size for _, size in ends])
-        again = sum_of(gradients, second.peak)
+        again = sum_of(gradients, second.last_kept)
         frame.transient = max(
             frame.transient, again, sum_of(second.transient, self.nodes.peak([second.kept])), key=NUMBER
         )

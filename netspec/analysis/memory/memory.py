@@ -111,11 +111,12 @@ class Memory:
         fixed = (self.parameters + self.trained * step.states) * size + self._buffers(precision)
         there = [fixed, *self._inputs("float32"), *losses.targets]
         again = [] if precision == "bfloat16" else self._given_again(run)  # which keeps copies of a batch in float32
-        there += [learned] if step.accumulates else []
+        accumulates = step.parts > 1
+        there += [(step.parts - 1) * each for each in there[1:]] + [learned] if accumulates else []
         kept = run.kept
         moments = [self._peak(there, again, run.peak), self._peak([*there, *losses.stays], again, run.backward)]
         moments += [self._peak([*there, kept, *each], again) for each in losses.moments]
-        gradients = learned * (1 + step.shares - step.accumulates) + step.workspace * size
+        gradients = learned * (1 + step.shares - accumulates) + step.workspace * size
         return [*moments, self._peak([*there, *losses.stays, gradients])]
 
     def _peak(self, parts: list[Size], gone: Sequence[Size] = (), peak: Peak = NONE) -> Peak:

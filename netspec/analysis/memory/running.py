@@ -67,7 +67,8 @@ class LevelSummary:
     """One run of a level, for all places where its inputs are alike.
 
     ``kept`` are all bytes of its ``record``, ``touched`` the inputs (by the first that shares their memory) that it
-    keeps, ``peak`` the most that it has alive at once beside its inputs, in training with all that is kept;
+    keeps, ``peak`` the most that it has alive at once beside its inputs, in training with all that is kept, and
+    ``last_kept`` the same up to the last value that is kept, where a run that is for the backward pass alone ends;
     ``backward`` is the same of the backward pass, with the gradients of its parameters, of ``weights`` bytes;
     ``transient`` the most that a single step has there beside gradients of parameters; ``cached`` are the copies of
     weights that autocast holds until the network has run, and that are not among the kept ones. An output lies in an
@@ -79,6 +80,7 @@ class LevelSummary:
     touched: list[int]
     outputs: list[tuple[PlacedTensor, Union[int, Storage]] | None]
     peak: Peak
+    last_kept: Peak
     backward: Peak
     transient: Peak
     weights: Size
@@ -99,6 +101,7 @@ class LiveStorages:
         self.gone: list[Size] = []
         self._most = 0
         self._there: tuple[tuple[Storage, ...], int, int, Peak] = ((), 0, 0, NONE)
+        self.last_kept = NONE
 
     def add(self, storage: Storage) -> None:
         """Count a storage as alive, once more if it is. What is kept is alive already."""
@@ -144,6 +147,10 @@ class LiveStorages:
         if self.now + besides.number > self._most:
             self._most = self.now + besides.number
             self._there = (*self.values,), len(self.grown), len(self.gone), besides
+
+    def settle(self) -> None:
+        """Note the peak so far as that of what ends with the last value that is kept."""
+        self.last_kept = self.peak
 
     @property
     def peak(self) -> Peak:

@@ -77,6 +77,8 @@ class ScanPass:
             record.add_all(frame.record, times)
             if again:  # the second iteration stands for all the others
                 frame.live.grow((rest - 1) * frame.record.total)
+                frame.live.moment()
+                frame.live.settle()
             states = [frame.values.get(value) for value in schedule.following]
         frame.record = record
         stacked = {value: self.stack(frame.values.get(value), parts.get(value)) for value in schedule.kept}
@@ -93,7 +95,9 @@ class ScanPass:
         Those of a single ``step``, of all parameters, of what the iterations leave, and of what they are given.
         """
         whole = [placed for placed in (*stacked.values(), *self.given) if placed is not None and placed.needs]
-        return step + total(self.frame.weights.values()) + total(placed.size for placed in whole)
+        weights = self.frame.weights
+        added = 2 * max(weights.values(), key=self.frame.live.number, default=0)  # an iteration's own, and the sum
+        return step + total(weights.values()) + added + total(placed.size for placed in whole)
 
     def backward(self, kept: Size, number: Callable[[Size], int]) -> Peak:
         """Return the most that is there in the backward pass: all that is kept, with gradients in the loop or around

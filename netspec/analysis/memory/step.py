@@ -42,14 +42,14 @@ class TrainingStep:
 
     ``states`` are the numbers that the optimizer, and a moving average, keep for each parameter, ``workspace`` those
     that the optimizer has for a moment, of all. ``losses`` has the memory of the loss of each output that is judged;
-    ``None``: cross-entropy for all. ``accumulates``: gradients are there in all passes but the first; ``shares``: with
-    other processes, which takes a second copy of them.
+    ``None``: cross-entropy for all. With several ``parts`` of a batch all of it is there in the pass of each, and
+    gradients in all passes but the first; ``shares``: with other processes, which takes a second copy of them.
     """
 
     states: int
     workspace: int = 0
     losses: Mapping[str, ScoreMemory] | None = None
-    accumulates: bool = False
+    parts: int = 1
     shares: bool = False
 
     @classmethod
@@ -70,7 +70,7 @@ class TrainingStep:
             decays = recipe.weight_decay is not None and recipe.weight_decay.value > 0
             workspace = optimizer.workspace(trained_sizes(graph), at_once=device != "cpu", decays=decays)
         states = optimizer.states + (recipe.ema is not None)
-        return cls(states, workspace, losses_of(recipe), settings.accumulate > 1, shares)
+        return cls(states, workspace, losses_of(recipe), settings.accumulate, shares)
 
     def loss(self, output: str) -> ScoreMemory | None:
         """Return the memory of the loss of an output, ``None`` where it is not judged."""
