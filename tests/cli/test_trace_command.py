@@ -51,7 +51,8 @@ def test_a_spec_and_its_file(folder: Path, capsys: pytest.CaptureFixture[str]):
     assert record["first"] == "last"
     assert record["layers"][2]["line"] == 7
     assert not record["layers"][0]["parts"]
-    assert main(["trace", "net.yaml", "net.onnx", "--bound", "10"]) == 0
+    assert main(["trace", "net.yaml", "net.onnx", "--bound", "10", "-o", "trace.html"]) == 0
+    assert "net.yaml and net.onnx on onnxruntime" in Path("trace.html").read_text(encoding="utf-8")
 
 
 def test_other_precisions_weights_and_runtimes(folder: Path, capsys: pytest.CaptureFixture[str]):

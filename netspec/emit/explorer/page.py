@@ -12,6 +12,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from netspec.emit.explorer.data import explorer_data
+from netspec.emit.explorer.differences import LayerDifferences, difference_data
 from netspec.graph import Graph
 
 if TYPE_CHECKING:
@@ -32,16 +33,25 @@ SCRIPTS = (
 LIVE = ("keep.js", "live.js")
 
 
-def explorer_page(graph: Graph, *, version: int | None = None, times: StepTime | None = None) -> str:
-    """A whole HTML page for a graph; with ``times``, how long each layer takes at the graph's sizes.
+def explorer_page(
+    graph: Graph,
+    *,
+    version: int | None = None,
+    times: StepTime | None = None,
+    differences: LayerDifferences | None = None,
+) -> str:
+    """A whole HTML page for a graph; with ``times``, how long each layer takes at the graph's sizes; with
+    ``differences``, how far each parts from another form of the network.
 
     The page's policy lets the scripts and styles in it run, by their hashes, and nothing be loaded. One with a
     ``version`` belongs to a server, which it asks for news, and no one else.
     """
     live = version is not None
     styles = ["explorer.css", *(["live.css"] if live else [])]
-    data = _as_data(explorer_data(graph, times))
-    return _page("explorer.html", [*SCRIPTS, *(LIVE if live else [])], styles, version, data)
+    data = explorer_data(graph, times)
+    if differences is not None:
+        data["apart"] = difference_data(differences, data["levels"], data["nodes"], data["root"])
+    return _page("explorer.html", [*SCRIPTS, *(LIVE if live else [])], styles, version, _as_data(data))
 
 
 def waiting_page(version: int) -> str:

@@ -22,7 +22,7 @@ from netspec.analysis.step_time import StepTime
 from netspec.diagnostics import Report, Source
 from netspec.dims import Dim, evaluate, evaluate_shape, floor_div
 from netspec.elaborate import elaborate
-from netspec.emit.explorer import explorer_page
+from netspec.emit.explorer import LayerDifferences, explorer_page
 from netspec.emit.explorer.data import explorer_data
 from netspec.emit.explorer.formulas import formula
 from netspec.emit.table import ShapeTable
@@ -501,6 +501,24 @@ def test_heat_by_time(browser: Browser, tmp_path: Path):
     page.locator("#reset").click()
     expect(page.locator('tr[data-path="conv1"] td.time')).to_have_text(short_seconds(times.at("conv1").step))
     page.goto((tmp_path / "explorer.html").as_uri())
+    assert watch.said == []
+    page.close()
+
+
+@needs_browser
+def test_heat_by_difference(browser: Browser, tmp_path: Path):
+    """A level is as hot as its worst layer, copies as the worst of them; rounding alone is cold."""
+    graph = compile_spec("resnet18")
+    added = {"conv1": 3e-7, "layer1.1.conv2": 0.5, "layer2.0.conv1": float("inf")}
+    path = tmp_path / "explorer.html"
+    path.write_text(explorer_page(graph, differences=LayerDifferences("one and other", added, 2e-5)), encoding="utf-8")
+    page = browser.new_page()
+    watch = Watch(page)
+    page.goto(path.as_uri())
+    expect(page.locator('#heat button[value="apart"]')).to_have_attribute("aria-pressed", "true")
+    expect(page.locator('tr[data-path="layer2"] td.apart')).to_have_text("1.0e+1")
+    expect(page.locator('tr[data-path="layer1.0"] td.apart')).to_have_text("5.0e-1")
+    expect(page.locator('tr[data-path="conv1"] td.apart')).to_have_text("3.0e-7")
     assert watch.said == []
     page.close()
 

@@ -279,19 +279,18 @@ function nodeText(node) {
 /** How much of its ground a card gives to heat, in percent. */
 function heatOf(spot) {
   if (state.heat === "none" || isOpen(spot) || spot.item.port) return 0;
-  const cost = Number(spotCost(spot)[state.heat]) * spot.copies;
-  return Math.round(85 * Math.sqrt(Math.min(1, cost / largestHeat)));
+  return Math.round(85 * Math.sqrt(Math.min(1, heatIn(spotCost(spot), spot) / largestHeat)));
 }
 
 let largestHeat = 1;
 
 /** The most that one thing in sight takes: what is hottest. */
 function findLargestHeat() {
-  largestHeat = 1;
+  largestHeat = state.heat === "apart" ? network.apart.bound || 1 : 1; // rounding alone is cold
   if (state.heat === "none") return;
   const visit = (spot) => {
     if (isOpen(spot)) insideOf(spot).forEach(visit);
-    else largestHeat = Math.max(largestHeat, Number(spotCost(spot)[state.heat]) * spot.copies);
+    else largestHeat = Math.max(largestHeat, heatIn(spotCost(spot), spot));
   };
   rootSpots().forEach(visit);
 }

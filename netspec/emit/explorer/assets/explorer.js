@@ -93,6 +93,7 @@ function showStatus(row) {
     cost.macs ? `${exact(cost.macs)} MACs${part("macs")}` : "",
     cost.memory ? `${shortBytes(cost.memory)} kept for the backward pass${part("memory")}` : "",
     timeText(cost) + (cost.time ? part("time") : ""),
+    cost.apart ? `${apartText(cost)} apart: ${network.apart.of}` : "",
     spot.item.count ? `${spot.item.count} in a row, each` : "",
     isFrozen(row.path) && cost.params ? "frozen: not trained" : "",
     spot.training ? "in training only" : "",
@@ -294,6 +295,13 @@ function offerTime() {
   button.title = button.disabled ? "times are known at the first sizes: reset them" : `how long a training step takes: ${network.time?.of}`;
 }
 
+/** Offer heat by difference where the page holds two forms of the network against each other. */
+function offerDifference() {
+  const button = document.querySelector('#heat button[value="apart"]');
+  button.hidden = !network.apart;
+  button.title = `what each layer adds to the difference of ${network.apart?.of}`;
+}
+
 function setHeat(kind) {
   state.heat = kind;
   document.documentElement.dataset.heat = kind;
@@ -364,7 +372,8 @@ function start() {
   showSource(0);
   showTotals();
   offerTime();
-  setHeat("none");
+  offerDifference();
+  setHeat(network.apart ? "apart" : "none");
   select("");
   fitWidth();
   for (const listen of [listenToDiagram, listenToTable, listenToSource, listenToSearch]) listen();

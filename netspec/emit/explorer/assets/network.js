@@ -110,6 +110,16 @@ function timeAt(paths) {
   return { forward: BigInt(forward), time: BigInt(step) };
 }
 
+/** How far the steps or levels at some paths part from another form of the network, in billionths: the worst of them. */
+function apartAt(paths) {
+  return { apart: BigInt(Math.max(0, ...paths.map((path) => network.apart?.at[path] ?? 0))) };
+}
+
+/** How hot a cost is at a spot: all copies take it together, but what parts in each of them does not add up. */
+function heatIn(cost, spot) {
+  return Number(cost[state.heat]) * (state.heat === "apart" ? 1 : spot.copies);
+}
+
 function levelCost(number) {
   if (levelCosts.has(number)) return levelCosts.get(number);
   const level = network.levels[number];
@@ -152,7 +162,7 @@ function costAt(pace, cost) {
 function spotCost(spot) {
   const paths = pathsOf(spot);
   const memory = paths.reduce((sum, path) => sum + keptAt(path), 0n);
-  return { ...costAt(spot.pace, itemCost(spot.item)), memory, ...timeAt(paths) };
+  return { ...costAt(spot.pace, itemCost(spot.item)), memory, ...timeAt(paths), ...apartAt(paths) };
 }
 
 /** The paths of a spot's rows: of the ops on a card, or its own. */
@@ -165,7 +175,7 @@ function pathsOf(spot) {
 /** What one of a spot's ops takes. */
 function nodeCostAt(spot, number) {
   const path = baseOf(spot) + network.nodes[number].name;
-  return { ...costAt(spot.pace, nodeCost(number)), memory: keptAt(path), ...timeAt([path]) };
+  return { ...costAt(spot.pace, nodeCost(number)), memory: keptAt(path), ...timeAt([path]), ...apartAt([path]) };
 }
 
 /**

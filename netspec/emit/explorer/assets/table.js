@@ -53,7 +53,7 @@ function fitColumns() {
   const shape = Math.max(60, widthOfLongest(rows.map(shapesText)) + CELL_PAD);
   const whole = totals();
   const exactly = (kind) => Math.max(BRIEF, widthOf(exact(whole[kind]), CELL) + CELL_PAD);
-  const last = ["memory", "time"].includes(state.heat) ? KEPT_WIDTH : 0;
+  const last = ["memory", "time", "apart"].includes(state.heat) ? KEPT_WIDTH : 0;
   const wanted = name + op + shape + exactly("params") + (last || exactly("macs")) > pane;
   const [params, macs] = wanted ? [BRIEF, BRIEF] : [exactly("params"), exactly("macs")];
   const room = pane - name - params - (last || macs);
@@ -130,7 +130,7 @@ function addRow({ spot, depth, path, name, what, notes, tensors, cost, lines }) 
   op.title = op.textContent.trim();
   first.title = item.port ? name : path;
   const shape = html("td", { class: "shape" });
-  const numbers = ["params", "macs", "memory", "time"].map((kind) => html("td", { class: `number ${kind}` }));
+  const numbers = ["params", "macs", "memory", "time", "apart"].map((kind) => html("td", { class: `number ${kind}` }));
   element.append(first, op, shape, ...numbers);
   const at = rows.length;
   liveTable.add(at, () => {
@@ -172,14 +172,20 @@ function fillNumbers(cells, cost, spot) {
   const told = { params: number(cost.params), macs: number(cost.macs) };
   told.memory = cost.memory ? shortBytes(cost.memory) : "";
   told.time = cost.time ? shortTime(cost.time) : "";
+  told.apart = cost.apart ? apartText(cost) : "";
   for (const cell of cells) {
     const kind = cell.classList[1];
     cell.textContent = told[kind];
-    cell.title = kind === "time" ? timeText(cost) : exact(cost[kind]);
+    cell.title = kind === "time" ? timeText(cost) : kind === "apart" ? told.apart : exact(cost[kind]);
     const shown = kind === state.heat && !isOpen(spot);
-    const part = shown ? (Number(cost[kind]) * spot.copies) / largestHeat : 0;
+    const part = shown ? heatIn(cost, spot) / largestHeat : 0;
     cell.style.setProperty("--part", `${Math.round(100 * Math.min(1, part))}%`);
   }
+}
+
+/** `4.8e-4`: relative to the layer's largest number. */
+function apartText({ apart }) {
+  return (Number(apart) / 1e9).toExponential(1);
 }
 
 /** `1.2 ms forward, 4.1 ms a training step`; nothing where no time is told. */

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 
 from netspec.cli.options import add_command, add_limit_arguments, add_value_arguments, add_weights_argument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from netspec.cli.options import Commands
+    from netspec.graph import Graph
+    from netspec.runtime.trace.layers import Trace
 
 
 def add(commands: Commands) -> None:
@@ -49,6 +51,11 @@ def add(commands: Commands) -> None:
         default=[],
         help="an argument of MODULE:NAME, where that is called; may be repeated",
     )
+    _add_output(command)
+
+
+def _add_output(command: ArgumentParser) -> None:
+    """Add what both run on, and what is printed."""
     command.add_argument(
         "--input",
         metavar="FILE",
@@ -65,6 +72,12 @@ def add(commands: Commands) -> None:
         "coarsest dtype)",
     )
     command.add_argument("--parting", action="store_true", help="print only the layers that part")
+    command.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="also write the explorer's page, with differences as heat: trace.html",
+    )
     command.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
 
 
@@ -79,11 +92,28 @@ def run(options: Namespace) -> int:
     from netspec.text.quoting import json_text
 
     with status("running both, layer by layer"):
-        trace = traced(options)
+        trace, graph = traced(options)
     if options.format == "json":
         print(json_text(trace.record(), indent=2))
     else:
         if not options.parting or trace.parting:
             say(trace_table(trace, options.parting))
         say(("" if options.parting and not trace.parting else "\n") + trace.told())
+    if options.output:
+        _draw(trace, graph, options.output)
     return 0 if trace.agrees else 1
+
+
+def _draw(trace: Trace, graph: Graph | None, output: str) -> None:
+    """Write the explorer's page of a spec with the differences of its layers."""
+    from pathlib import Path
+
+    from netspec.diagnostics import UsageError
+    from netspec.emit.explorer import LayerDifferences, explorer_page
+    from netspec.files import write_text
+
+    if graph is None:
+        raise UsageError("-o draws a spec: name one as A or B")
+    added = {layer.path: layer.own for layer in trace.layers}
+    differences = LayerDifferences(" and ".join(trace.sides), added, trace.bound)
+    write_text(Path(output), explorer_page(graph, differences=differences))

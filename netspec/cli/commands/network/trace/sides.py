@@ -53,11 +53,11 @@ class _Other:
     coarsest: torch.dtype = torch.float32
 
 
-def traced(options: Namespace) -> Trace:
+def traced(options: Namespace) -> tuple[Trace, Graph | None]:
     """Return the trace of A and B, and the spec's graph if one of them is a spec. Raises ``UsageError``."""
     one, other = options.one, options.other
     if _is_onnx(one) and (other is None or _is_onnx(other)):
-        return _of_files(options)
+        return _of_files(options), None
     if _is_onnx(one):
         one, other = other, one
     network = _network(options, one)
@@ -68,7 +68,8 @@ def traced(options: Namespace) -> Trace:
     held = _values_of_module(module, network, inputs, other) if module else _values(options, network, other, inputs)
     sides = (network.name, held.name)
     state = network.module.state_dict()
-    return trace_layers(network.graph, state, inputs, held.values, sides, sizes, held.coarsest, options.bound)
+    trace = trace_layers(network.graph, state, inputs, held.values, sides, sizes, held.coarsest, options.bound)
+    return trace, network.graph
 
 
 def _is_onnx(text: str | None) -> bool:
