@@ -1,5 +1,6 @@
 """Transforms of the data: what prepares every row (``prepare``), and what varies the training rows (``augment``)."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -8,6 +9,24 @@ from pydantic import AfterValidator, Field
 from netspec.ops.core.arguments import Natural, PerDimension, Positive, Probability, spread
 from netspec.recipes.base import Column
 from netspec.recipes.data.base import Transform
+
+
+def resized(builder: Any, images: Any, size: Sequence[int]) -> Any:
+    """Return images, [n, C, H, W], in another height and width by an ONNX node, smoothed as Pillow and torch do."""
+    sizes = builder.constant([*size])
+    ways = {"mode": "linear", "antialias": 1, "exclude_outside": 1}  # at the border, weights are those of pixels alone
+    return builder.op("Resize", images, None, None, sizes, axes=[2, 3], **ways)
+
+
+def rescaled(builder: Any, rows: Any, dtype: str, mean: Any, std: Any) -> Any:
+    """Return (rows − mean)/std by ONNX nodes."""
+    centred = builder.op("Sub", rows, builder.constant(mean, dtype))
+    return builder.op("Div", centred, builder.constant(std, dtype))
+
+
+def _by_channel(values: float | list[float]) -> list[list[list[float]]]:
+    return [[[value]] for value in (values if isinstance(values, list) else [values])]
+
 
 Side = Annotated[Any, PerDimension(2, 1)]
 
@@ -32,6 +51,9 @@ class Resize(Transform):
         height, width = spread(self.size, 2)
         return Column((column.shape[0], height, width), column.dtype)
 
+    def onnx(self, builder: Any, rows: Any, dtype: str, state: Any = None) -> Any:
+        return resized(builder, rows, spread(self.size, 2))
+
 
 class Channels(Transform):
     """Grey images as `count` equal channels."""
@@ -47,6 +69,9 @@ class Channels(Transform):
         if column.shape[0] != 1:
             raise ValueError(f"`channels` takes grey images, but these have {column.shape[0]} channels")
         return Column((self.count, *column.shape[1:]), column.dtype)
+
+    def onnx(self, builder: Any, rows: Any, dtype: str, state: Any = None) -> Any:
+        return builder.op("Expand", rows, builder.constant([1, self.count, 1, 1]))
 
 
 class PermuteDims(Transform):
@@ -64,6 +89,9 @@ class PermuteDims(Transform):
 
     def infer(self, column: Column) -> Column:
         return replace(column, shape=tuple(column.shape[dim] for dim in self.dims))
+
+    def onnx(self, builder: Any, rows: Any, dtype: str, state: Any = None) -> Any:
+        return builder.op("Transpose", rows, perm=[0, *(dim + 1 for dim in self.dims)])
 
 
 class Normalize(Transform):
@@ -84,6 +112,9 @@ class Normalize(Transform):
                 raise ValueError(f"`normalize` has {len(values)} numbers for images of {column.shape[0]} channels")
         return column
 
+    def onnx(self, builder: Any, rows: Any, dtype: str, state: Any = None) -> Any:
+        return rescaled(builder, rows, dtype, _by_channel(self.mean), _by_channel(self.std))
+
 
 class Standardize(Transform):
     """Features to mean 0 and standard deviation 1, as they are in the training rows: in a sample of a gigabyte of those
@@ -97,6 +128,9 @@ class Standardize(Transform):
 
     def takes(self, column: Column) -> bool:
         return not column.target and column.dtype.startswith("float")
+
+    def onnx(self, builder: Any, rows: Any, dtype: str, state: Any = None) -> Any:
+        return rescaled(builder, rows, dtype, *state)
 
 
 class StandardizeTargets(Transform):

@@ -29,8 +29,13 @@ DTYPES = {
     "int32": onnx.TensorProto.INT32,
     "int64": onnx.TensorProto.INT64,
     "bool": onnx.TensorProto.BOOL,
+    "uint8": onnx.TensorProto.UINT8,
+    "string": onnx.TensorProto.STRING,
 }
 """ONNX's types by the names of torch's dtypes."""
+
+DOMAINS = {"ai.onnx.ml": 2}
+"""The versions of domains beside ONNX's own, where nodes are of a later one than the first."""
 
 
 OpExporter = Callable[[Op, Sequence[Tensor | None]], onnx.ModelProto]
@@ -113,7 +118,7 @@ class GraphBuilder:
             kept.pop()
         given: Mapping[str, Attribute] = {key: attribute(key, each) for key, each in node.attributes.items()}
         if node.domain:
-            self._domains.setdefault(node.domain, 1)
+            self._domains.setdefault(node.domain, DOMAINS.get(node.domain, 1))
         else:
             given = said_plainly(node.kind, given)
             needed = least_opset(node.kind, len(kept), node.outputs, frozenset(given))

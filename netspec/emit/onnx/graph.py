@@ -12,6 +12,7 @@ from netspec.analysis.scan_schedule import LevelSchedule, ScanSchedule
 from netspec.dims import Shape, plain_shape
 from netspec.emit.onnx.bodies import close_bodies
 from netspec.emit.onnx.builder import DTYPES, GraphBuilder, Held, NamedArray, OpExporter
+from netspec.emit.onnx.ends import OnnxEnds
 from netspec.emit.onnx.notes import OPTIMIZED, SILENT, SIZES, OpNote, silent_notes, write_notes
 from netspec.emit.onnx.optimize import optimize
 from netspec.emit.onnx.parts import OnnxModel, OnnxValue
@@ -32,19 +33,21 @@ def emit_onnx(
     exporter: OpExporter | None = None,
     metadata: Mapping[str, str] | None = None,
     form: OnnxForm = ANY_FORM,
+    ends: OnnxEnds | None = None,
 ) -> OnnxModel:
     """The inference graph with these weights, keyed as in ``state_dict``; ``version`` is netspec's.
 
-    ``exporter`` writes the ops that do not say themselves in ONNX; ``metadata`` are further properties. Raises
+    ``exporter`` writes the ops that do not say themselves in ONNX; ``metadata`` are further properties; ``ends`` has
+    nodes in front of the network and behind it. Raises
     ``EnvironmentFault`` where the opset of ``form``, or its runtime, does not have what an op needs.
     """
     builder = GraphBuilder(exporter=exporter, opset=wanted_opset(graph, form))
     emitter = _Emitter(builder, weights)
-    inputs, outputs = emitter.network(graph)
+    inputs, outputs = emitter.network(graph, ends)
     if builder.late:
         guard_opset(builder.late, emitter.written, form)
         later = form._replace(opset=max(opset for opset, _ in builder.late))  # a plugin's op, or one that torch wrote
-        return emit_onnx(graph, weights, version, exporter, metadata, later)
+        return emit_onnx(graph, weights, version, exporter, metadata, later, ends)
     guard_nodes(emitter.notes, emitter.written, form)
     removed = optimize(builder, outputs) if form.optimized else None
     notes = close_bodies(builder, [] if removed else emitter.notes)
@@ -59,6 +62,7 @@ def emit_onnx(
         SIZES: json.dumps(dict(graph.sizes)),
         **({OPTIMIZED: removed.said()} if removed else {}),
         **(metadata or {}),
+        **({} if ends is None else ends.metadata()),
     }
     for key, value in sorted(properties.items()):
         proto.metadata_props.add(key=key, value=value)
@@ -95,20 +99,27 @@ class _Emitter:
         self.written: dict[str, Node] = {}
         self.tied: set[str] = set()
 
-    def network(self, graph: Graph) -> tuple[list[OnnxValue], list[OnnxValue]]:
-        """Write a network; return its inputs and its outputs."""
+    def network(self, graph: Graph, ends: OnnxEnds | None) -> tuple[list[OnnxValue], list[OnnxValue]]:
+        """Write a network, with what is in front of it and behind it; return the inputs and outputs of the file."""
         builder, nodes = self.builder, [step for _, step, _ in walk(graph.body) if isinstance(step, Node)]
         self.tied = {target for node in nodes for _, target in node.ties}
-        inputs = [
-            builder.input(name, plain_shape(each.shape), each.tensor.dtype) for name, each in graph.inputs.items()
-        ]
         builder.taken.update(name for name, output in graph.outputs.items() if not output.training)
-        outputs: list[OnnxValue] = []
+        raw: Sequence[OnnxValue] = ()
+        made: Mapping[str, OnnxValue] = {}
+        if ends is not None:
+            raw, made = ends.before(builder)
+        inputs = [
+            made.get(name) or builder.input(name, plain_shape(each.shape), each.tensor.dtype)
+            for name, each in graph.inputs.items()
+        ]
+        outputs: dict[str, OnnxValue] = {}
         for name, result in zip(graph.body.output_names, self.level(graph.body, inputs, "")):
             if not graph.outputs[name].training:
                 assert result is not None
-                outputs.append(self.output(name, result, [*inputs, *outputs], graph.outputs[name].value.tensor))
-        return inputs, outputs
+                taken = [*inputs, *outputs.values()]
+                outputs[name] = self.output(name, result, taken, graph.outputs[name].value.tensor)
+        given = dict.fromkeys([*raw, *(value for value in inputs if value.node is None)])
+        return [*given], [*(outputs.values() if ends is None else ends.behind(builder, outputs))]
 
     def level(self, level: Level, inputs: Sequence[OnnxValue | None], prefix: str) -> list[OnnxValue | None]:
         """The results of a level; ``None`` for what exists only in training."""

@@ -38,8 +38,9 @@ def guard_opset(late: Mapping[tuple[int, str], str], nodes: Mapping[str, Node], 
         return
     lines = [
         f"{nodes[path].span.place}: `{nodes[path].op.name}` needs opset {opset}"
-        for opset, path in late
         if path in nodes
+        else f"`{path}` needs opset {opset}"
+        for opset, path in late
     ]
     found = "\n".join(dict.fromkeys(lines))
     if needed > NEWEST:

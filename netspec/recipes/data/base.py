@@ -1,7 +1,7 @@
 """The bases of data sets and transforms, as far as they can be described before anything is read."""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -63,6 +63,14 @@ class Transform(Ingredient):
     def infer(self, column: Column) -> Column:
         """Return the column afterwards. Raises ``ValueError``, with the reason, where it cannot take such a one."""
         return column
+
+    def onnx(self, builder: Any, rows: Any, dtype: str, state: Any = None) -> Any:
+        """Write the ONNX nodes that do it to rows, [n, …], of a dtype; return the rows afterwards.
+
+        ``builder`` is as for an op's ``onnx``; ``state`` is what it has learned of the column, in nested lists. A class
+        without this method has no form in ONNX: a file that takes raw rows cannot have it inside.
+        """
+        return None
 
 
 class Mixing(Transform):

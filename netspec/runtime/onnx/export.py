@@ -11,6 +11,7 @@ import onnx
 import torch
 from torch import nn
 
+from netspec.emit.onnx.ends import OnnxEnds
 from netspec.emit.onnx.graph import emit_onnx
 from netspec.emit.onnx.notes import OPTIMIZED
 from netspec.emit.onnx.runtimes import ANY_FORM, OnnxForm
@@ -31,14 +32,16 @@ def export_onnx(
     path: Path,
     metadata: Mapping[str, str] | None = None,
     form: OnnxForm = ANY_FORM,
+    ends: OnnxEnds | None = None,
 ) -> Path:
     """Write the inference graph with the module's weights; ``onnx.checker`` has passed it when this returns.
 
-    The file is in float32, whatever the module's precision; ``metadata`` are properties of its own. Raises
-    ``EnvironmentFault`` where the network needs a later opset than that of ``form``.
+    The file is in float32, whatever the module's precision; ``metadata`` are properties of its own, and ``ends`` has
+    nodes in front of the network and behind it. Raises ``EnvironmentFault`` where the network needs a later opset than
+    that of ``form``.
     Weights above 1.5 GB go to ``<path>.data`` beside it, since an ONNX file holds at most 2 GB.
     """
-    with exported(graph, module, path, metadata, form) as temporary:
+    with exported(graph, module, path, metadata, form, ends) as temporary:
         put_model(temporary, path)
     return path
 
@@ -50,10 +53,11 @@ def exported(
     path: Path,
     metadata: Mapping[str, str] | None = None,
     form: OnnxForm = ANY_FORM,
+    ends: OnnxEnds | None = None,
 ) -> Iterator[Path]:
     """A checked ONNX file under a temporary name beside ``path``, for ``put_model``; else it is removed at the end."""
     weights = {key: _array(tensor) for key, tensor in module.state_dict(keep_vars=True).items()}
-    model = emit_onnx(graph, weights, __version__, exported_op, metadata, form)
+    model = emit_onnx(graph, weights, __version__, exported_op, metadata, form, ends)
     with temporary_beside(path) as temporary:
         try:
             check_onnx(model)

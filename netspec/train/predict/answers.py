@@ -137,14 +137,11 @@ class Predictor:
 
     def likeliest(self, name: str, probabilities: Tensor) -> Answer:
         """Return an answer with the probabilities of the classes, [classes], the likeliest first."""
-        words = self.names(len(probabilities))
-        order = probabilities.argsort(descending=True, stable=True).tolist()
-        return Answer(name, {words[number]: float(probabilities[number]) for number in order})
+        return likeliest(name, probabilities, self.names(len(probabilities)))
 
     def names(self, count: int) -> Sequence[str]:
         """Return the names of ``count`` classes: the numbers of those that the data have no names for."""
-        words = self.words.get(self.target, ())
-        return [*words, *map(str, range(len(words), count))]
+        return class_names(self.words.get(self.target, ()), count)
 
     # Texts that are written
 
@@ -176,3 +173,14 @@ class Predictor:
         """Return the text of words by their numbers, [1, T]."""
         words = self.words[self.target]
         return ("" if by_character(words) else " ").join(words[number] for number in numbers[0].tolist())
+
+
+def class_names(words: Sequence[str], count: int) -> Sequence[str]:
+    """Return the names of ``count`` classes: the numbers of those that have no names."""
+    return [*words, *map(str, range(len(words), count))]
+
+
+def likeliest(name: str, probabilities: Tensor, words: Sequence[str]) -> Answer:
+    """Return an answer with the probabilities of the classes, [classes], the likeliest first."""
+    order = probabilities.argsort(descending=True, stable=True).tolist()
+    return Answer(name, {words[number]: float(probabilities[number]) for number in order})

@@ -24,7 +24,7 @@ from netspec.train.data.paths import read_text
 from netspec.train.data.readers.class_folders import images_in
 from netspec.train.data.readers.decoder import ENDINGS, Decoder
 from netspec.train.data.readers.numpy_files import arrays_of
-from netspec.train.data.readers.tables.features import features_of
+from netspec.train.data.readers.tables.features import TableFeatures, features_of
 from netspec.train.data.readers.tables.lines import cut_lines, number_of
 from netspec.train.data.readers.tables.raw import RawTable, csv_table, parquet_table
 from netspec.train.data.readers.texts import split
@@ -39,11 +39,11 @@ IMAGES_AT_ONCE = 64
 @dataclass(frozen=True, slots=True)
 class PredictInputs:
     """Rows of one file, of several images, or of a text: ``names`` has a name for each row, ``rows`` the columns,
-    [n, …] each, ``kept`` the values of columns of a table that are copied.
+    [n, …] each: tensors, or raw ones as arrays, ``kept`` the values of columns of a table that are copied.
     """
 
     names: Sequence[str]
-    rows: Mapping[str, Tensor]
+    rows: Mapping[str, Any]
     kept: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
@@ -74,7 +74,7 @@ class InputReader:
         """Yield the rows of a file, or of each line of a text. Raises ``EnvironmentFault`` if it cannot be read."""
         for inputs in self._read_argument(argument):
             for name, tensor in inputs.rows.items():
-                if not tensor.isfinite().all():
+                if isinstance(tensor, Tensor) and not tensor.isfinite().all():
                     raise UsageError(f"`{name}` in {argument} holds a number that is not finite")
             for told in unlike(self.meaning, inputs.names, inputs.rows):
                 self.warn(told)
@@ -195,7 +195,7 @@ class InputReader:
             made = features_of(table, columns)
             for note in made.notes:
                 self.warn(f"{path}: {note}")
-            named = {each: tensor for each, tensor in made.tensors.items() if each in self.read}
+            named = self.columns_of(table, made)
             kept = {each: table.column(each) for each in self.keep}
             return PredictInputs(_numbered(path, len(table.numbers)), named, kept)
         name, column = self.only(path, "a table", 1)
@@ -221,6 +221,10 @@ class InputReader:
                 raise UsageError(f"line {number} of {path} is not a row of numbers: {text}")
             rows.append(row)
         return PredictInputs(_numbered(path, len(rows)), {name: real(np.array(rows, np.float64))})
+
+    def columns_of(self, table: RawTable, made: TableFeatures) -> Mapping[str, Any]:
+        """Return the columns that are read of a table's rows."""
+        return {each: tensor for each, tensor in made.tensors.items() if each in self.read}
 
     def table_columns(self) -> Sequence[TableColumn]:
         """Return the columns of the table that the network was trained on, if it was one and they have names."""

@@ -67,6 +67,14 @@ class TrainedRun:
             return [TrainedRun(folder, path, None, other)]
         return [TrainedRun(folder, each, number, other) for number, each in enumerate(folds)]
 
+    @staticmethod
+    def find_one(run: str) -> TrainedRun:
+        """Return the run of a folder. Raises ``UsageError`` as ``find``, and if it has a network for each fold."""
+        runs = TrainedRun.find(run)
+        if len(runs) > 1:
+            raise UsageError(f"{run} has a network for each fold: choose one, such as {run}/fold-1")
+        return runs[0]
+
     def states(self) -> list[dict[str, Tensor]]:
         """Return the states that the transforms have learned from the training rows, by transform and column."""
         return read_states(self.recipe.prepare, self.path)

@@ -191,7 +191,11 @@ def has_meaning(folder: RunFolder) -> bool:
 
 def read_meaning(folder: RunFolder) -> Meaning:
     """Return the meaning of a run's rows. Raises ``EnvironmentFault`` if the file is damaged."""
-    content = folder.read(MEANING)
+    return meaning_from(folder.read(MEANING), folder.path / MEANING)
+
+
+def meaning_from(content: Any, file: Path) -> Meaning:
+    """Return the meaning of rows from plain values. Raises ``EnvironmentFault`` if these, in ``file``, are damaged."""
     try:
         return Meaning(
             {
@@ -206,7 +210,7 @@ def read_meaning(folder: RunFolder) -> Meaning:
             {name: (mean, spread) for name, (mean, spread) in content.get("brightness", {}).items()},
         )
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise damaged(folder.path / MEANING) from None
+        raise damaged(file) from None
 
 
 def changes_of_data(data: Data, folder: RunFolder) -> list[str]:

@@ -17,9 +17,16 @@ from netspec.cli.options import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Literal
+
+    from torch import nn
 
     from netspec.cli.options import Commands
+    from netspec.emit.onnx.runtimes import OnnxForm
+    from netspec.graph import Graph
     from netspec.runtime.onnx.parity import Parity
+    from netspec.runtime.onnx.verify import Effort
+    from netspec.train.predict.trained_run import TrainedRun
 
 
 def add(commands: Commands) -> None:
@@ -28,7 +35,7 @@ def add(commands: Commands) -> None:
         commands,
         "export",
         "Write an ONNX file, with freshly initialised weights or those of a file, after running it on onnxruntime and "
-        "comparing it with PyTorch.",
+        "comparing it with PyTorch. SPEC may be a run, such as runs/lenet/last: its network with its best weights.",
     )
     add_spec_arguments(command)
     add_cached_argument(command)
@@ -68,6 +75,11 @@ def add(commands: Commands) -> None:
     )
     help = "write the steps of `lora` as they are, rather than as parts of the weights that they change"
     command.add_argument("--keep-lora", action="store_true", help=help)
+    help = (
+        "of a run: take raw rows, such as images in bytes of any size or the columns of a table, and give answers: put "
+        "the fitted steps of `prepare` in front of the network, and probabilities, labels or numbers behind it"
+    )
+    command.add_argument("--with-prepare", action="store_true", help=help)
     add_device_argument(command)
 
 
@@ -76,11 +88,12 @@ def run(options: Namespace) -> int:
     from netspec.cli.program import let_threads_sleep
 
     let_threads_sleep()  # before torch is imported
-    from netspec.cli.given_weights import GivenWeights
-    from netspec.cli.option_values import cached_part, graph_of, output_of, weights_of
+    from pathlib import Path
+
+    from netspec.cli.option_values import cached_part, output_of
     from netspec.cli.output import status, warn
     from netspec.emit.onnx.runtimes import form_of
-    from netspec.runtime.module import build_module, merged, part_of
+    from netspec.runtime.module import part_of
     from netspec.runtime.onnx.export import export_onnx
     from netspec.runtime.onnx.report import UNVERIFIED, two_runtimes
     from netspec.runtime.onnx.session import other_runtimes
@@ -88,14 +101,16 @@ def run(options: Namespace) -> int:
 
     form = form_of(options.opset, options.ir, options.runtime, options.optimize)
     others = other_runtimes(options.verify_on)
-    graph, output = graph_of(options), output_of(options)
     for text in two_runtimes():
         warn(text)
-    module, source = build_module(graph, options.device), weights_of(options)
-    if source is not None:
-        GivenWeights(graph, source).fill(module)
-    if not options.keep_lora:
-        graph, module = merged(graph, module)
+    if _is_run(options.spec):
+        run, graph, module = _of_run(options)
+        output = Path(options.output)
+        if options.with_prepare:
+            return _write_raw(run, graph, module, output, form, options.verify)
+    else:
+        graph, module = _of_spec(options)
+        output = output_of(options)
     if options.cached is not None:
         graph = cached_part(graph, options.cached)
         module = part_of(graph, module.state_dict())
@@ -123,6 +138,72 @@ def _said(path: Path, optimized: bool) -> str:
 
     said = f"{path}  {short_bytes(path.stat().st_size)}"
     return f"{said}  {removed_from(path)}" if optimized else said
+
+
+def _is_run(spec: str) -> bool:
+    """Return whether a text names a run rather than a spec, which may be a folder, too."""
+    from os.path import basename, dirname, isfile, join
+
+    folder = dirname(spec) if basename(spec).startswith("fold-") else spec
+    return basename(spec) == "last" or isfile(join(folder, "run.json"))
+
+
+def _of_spec(options: Namespace) -> tuple[Graph, nn.Module]:
+    """The network of a spec, with its weights."""
+    from netspec.cli.given_weights import GivenWeights
+    from netspec.cli.option_values import graph_of, weights_of
+    from netspec.diagnostics import UsageError
+    from netspec.runtime.module import build_module, merged
+
+    if options.with_prepare:
+        raise UsageError(f"--with-prepare is for a run, which has fitted its steps: {options.spec} is a spec")
+    graph, source = graph_of(options), weights_of(options)
+    module = build_module(graph, options.device)
+    if source is not None:
+        GivenWeights(graph, source).fill(module)
+    return (graph, module) if options.keep_lora else merged(graph, module)
+
+
+def _of_run(options: Namespace) -> tuple[TrainedRun, Graph, nn.Module]:
+    """A run, and its network with the best weights or with those of ``--weights``."""
+    from netspec.cli.given_weights import give_weights
+    from netspec.diagnostics import UsageError
+    from netspec.runtime.module import merged
+    from netspec.train.predict.trained_run import TrainedRun
+
+    if options.with_prepare and options.cached is not None:
+        raise UsageError(
+            "--cached is a part that reads words and what was kept, and --with-prepare a whole: choose one"
+        )
+    if options.set or options.variant or options.dim:
+        raise UsageError(f"{options.spec} is a run, which has its own variant and values: leave these options out")
+    run = TrainedRun.find_one(options.spec)
+    give_weights([run], options)
+    module = run.module("torch")
+    return run, *((run.graph, module) if options.keep_lora else merged(run.graph, module))
+
+
+def _write_raw(
+    run: TrainedRun, graph: Graph, module: nn.Module, output: Path, form: OnnxForm, effort: Effort | Literal["none"]
+) -> int:
+    """Write the file that takes raw rows; give 1 where its answers are not those of the run."""
+    from netspec.cli.output import status, warn
+    from netspec.text.quantities import short_bytes
+    from netspec.train.predict.raw_export import TOLERANCE, export_raw
+
+    with status("exporting, and predicting with the run and the file side by side"):
+        made = export_raw(run, graph, module, output, form, effort != "none")
+    print(f"{made.path}  {short_bytes(made.path.stat().st_size)}")
+    for note in made.notes:
+        print(note)
+    if made.difference is None:
+        print("exported: onnx.checker has passed the file; its answers were not compared with the run's")
+    elif made.agrees:
+        print(f"verified: `netspec predict` and the file agree to {made.difference:.1e} on {made.rows} random rows")
+    else:
+        limit = f"({TOLERANCE:.0e} would do)"
+        warn(f"`netspec predict` and the file differ by {made.difference:.1e} {limit}; it is kept as {made.path}")
+    return 0 if made.agrees else 1
 
 
 def _told(parity: Parity, path: Path) -> bool:

@@ -9,6 +9,8 @@ from netspec.cli.options import add_command, add_run_arguments
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from netspec.cli.options import Commands
+    from netspec.train.predict.answers import Predictor
+    from netspec.train.predict.raw_file import RawFile
 
 
 def add(commands: Commands) -> None:
@@ -19,7 +21,7 @@ def add(commands: Commands) -> None:
         "Predict with the best weights of a run for images, tables (.csv, .parquet), arrays (.npy, or .npz by column), "
         "folders of these, or a text; print classes with their probabilities, numbers, or the text that the network "
         "generates, or write them to a file. Images are resized to the size of the training images; transforms are "
-        "applied as fitted on the training rows.",
+        "applied as fitted on the training rows. RUN may be an ONNX file by `netspec export RUN --with-prepare`, too.",
     )
     add_run_arguments(command)
     command.add_argument(
@@ -37,19 +39,35 @@ def add(commands: Commands) -> None:
 def run(options: Namespace) -> None:
     """Print the answers."""
     from netspec.cli.commands.training.predict.answers import print_answers, write_answers
-    from netspec.cli.given_weights import give_weights
-    from netspec.cli.output import warn
-    from netspec.diagnostics import UsageError
-    from netspec.train.predict.answers import Predictor
-    from netspec.train.predict.trained_run import TrainedRun
 
-    runs = TrainedRun.find(options.run)
-    if len(runs) > 1:
-        raise UsageError(f"{options.run} has a network for each fold: choose one, such as {options.run}/fold-1")
-    give_weights(runs, options)
-    predictor = Predictor(runs[0], options.runtime, options.keep, warn)
+    predictor = _of_file(options) if options.run.endswith(".onnx") else _of_run(options)
     answers = [answer for text in options.inputs for answer in predictor.answers(text)]
     if options.output is None:
         print_answers(answers, options.format or "text")
     else:
         write_answers(answers, options.output, options.format)
+
+
+def _of_run(options: Namespace) -> Predictor:
+    """Return the predictor of a run."""
+    from netspec.cli.given_weights import give_weights
+    from netspec.cli.output import warn
+    from netspec.train.predict.answers import Predictor
+    from netspec.train.predict.trained_run import TrainedRun
+
+    run = TrainedRun.find_one(options.run)
+    give_weights([run], options)
+    return Predictor(run, options.runtime, options.keep, warn)
+
+
+def _of_file(options: Namespace) -> RawFile:
+    """Return the predictor of an ONNX file that takes raw rows."""
+    from pathlib import Path
+
+    from netspec.cli.output import warn
+    from netspec.diagnostics import UsageError
+    from netspec.train.predict.raw_file import RawFile
+
+    if options.weights is not None:
+        raise UsageError("--weights are put into PyTorch's network, and the ONNX file has its own: leave one out")
+    return RawFile(Path(options.run), options.keep, warn)

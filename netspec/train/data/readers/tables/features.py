@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor
 
 from netspec.recipes.data.files import TableFile
-from netspec.recipes.data.table_column import Kind, TableColumn
+from netspec.recipes.data.table_column import NO_TIME, Kind, TableColumn, seconds_of
 from netspec.train.data.arrays import LARGEST, Array, real
 from netspec.train.data.base import DataFault
 from netspec.train.data.meaning import listed
@@ -123,6 +124,19 @@ def features_of(table: RawTable, columns: Sequence[TableColumn], wanted: Mapping
     if side_by_side:
         found.tensors = {FEATURES: real(np.concatenate(side_by_side, 1)), **found.tensors}
     return found
+
+
+def raw_values(table: RawTable, column: TableColumn) -> Array:
+    """Return the values of a column as a file takes them that makes the features itself, [n], of the dtype ``raw``: no
+    number is NaN, no time the least int64, no word an empty text. Those that ``features_of`` refuses are not expected.
+    """
+    values = [None if is_missing(value) else value for value in table.column(column.name)]
+    if column.raw == "string":
+        return np.array([*map(text_of, values)], object)
+    if column.kind == "date":
+        return np.array([NO_TIME if value is None else seconds_of(when_of(value).isoformat()) for value in values])
+    read = _truth if column.kind == "truth" else partial(number_of, decimal=table.decimal)
+    return np.array([None if value is None else read(value) for value in values], np.float64)
 
 
 def _filled(table: RawTable, column: TableColumn, notes: list[str]) -> Sequence[Any]:
