@@ -47,13 +47,16 @@ def warn(text: str) -> None:
     print(fitted(f"netspec: {text}", sys.stderr), file=sys.stderr)
 
 
-def fitted(text: str, stream: TextIO) -> str:
-    """Return a text with lines as wide as the terminal that a stream leads to, broken between words."""
+def fitted(text: str, stream: TextIO, indent: int = 2) -> str:
+    """Return a text with lines as wide as the terminal that a stream leads to, broken between words.
+
+    What goes on below is indented by ``indent`` columns, beside what its line begins with.
+    """
     if not stream.isatty():
         return text
     from shutil import get_terminal_size
 
-    return wrapped(text, max(40, get_terminal_size((80, 24)).columns))
+    return wrapped(text, max(40, get_terminal_size((80, 24)).columns), indent)
 
 
 def silent(text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 
 from netspec.cli.options import add_command
@@ -19,11 +20,12 @@ def add(commands: Commands) -> None:
 def run(options: Namespace) -> None:
     """Print every family with its variants, six in a line."""
     from netspec import zoo
+    from netspec.cli.output import fitted
     from netspec.pipeline import load_spec
 
     for path in zoo.files():
         spec = load_spec(path).spec
-        print(f"{spec.name:<20} {spec.doc}".rstrip())
+        print(fitted(f"{spec.name:<20} {spec.doc}".rstrip(), sys.stdout, indent=21))
         names = [name for name in spec.variants if name != spec.name]
         for start in range(0, len(names), 6):
-            print(f"{'':<20} {'  '.join(names[start : start + 6])}")
+            print(fitted(f"{'':<20} {'  '.join(names[start : start + 6])}", sys.stdout, indent=0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 
 from netspec.cli.options import add_command
@@ -24,6 +25,7 @@ def add(commands: Commands) -> None:
 
 def run(options: Namespace) -> None:
     """Print every id, or what one means."""
-    from netspec.cli.commands.reference.explain.catalogue import explain_id, list_ids
+    from netspec.cli.commands.reference.explain.catalogue import COLUMN, explain_id, list_ids
+    from netspec.cli.output import fitted
 
-    print(explain_id(options.id) if options.id else list_ids())
+    print(explain_id(options.id) if options.id else fitted(list_ids(), sys.stdout, indent=COLUMN))

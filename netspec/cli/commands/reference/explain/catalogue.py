@@ -36,11 +36,14 @@ def _spec(text: str, entry: Explanation | None = None) -> str:
     return textwrap.indent(shown.replace("\\x00", "\n"), "    ")
 
 
+COLUMN = max(map(len, CATALOGUE)) + 2
+"""The width of the ids in a list."""
+
+
 def list_ids() -> str:
     """Every id by phase, with what it means."""
-    width = max(map(len, CATALOGUE)) + 2
     lines = []
     for phase, entries in PHASES.items():
         lines += ["", phase]
-        lines += [f"  {id:<{width}}{entry.what}" for id, entry in entries.items()]
+        lines += [f"  {id:<{COLUMN}}{entry.what}" for id, entry in entries.items()]
     return "\n".join(lines[1:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 
 from netspec.cli.options import add_command
@@ -30,6 +31,7 @@ def run(options: Namespace) -> None:
         rows = torch_table()
         print(find_rows(rows, options.name) if options.name else show_table(rows).rstrip())
         return
-    from netspec.cli.commands.reference.ops.vocabulary import describe_op, list_ops
+    from netspec.cli.commands.reference.ops.vocabulary import column, describe_op, list_ops
+    from netspec.cli.output import fitted
 
-    print(describe_op(options.name) if options.name else list_ops())
+    print(describe_op(options.name) if options.name else fitted(list_ops(), sys.stdout, indent=column()))

@@ -16,13 +16,17 @@ from netspec.spec import BlockSpec, Written
 from netspec.syntax import ScalarNode
 
 
+def column() -> int:
+    """Return the width of the names in a list of ops."""
+    return max(map(len, OPS)) + 2
+
+
 def list_ops() -> str:
     """Every op by family, with its first line of documentation."""
     families: dict[str, list[type[Op]]] = {}
     for op in OPS.values():
         families.setdefault(op.family, []).append(op)
-    width = max(map(len, OPS)) + 2
-    lines = []
+    width, lines = column(), []
     for family, members in families.items():
         lines += ["", family]
         lines += [f"  {op.name:<{width}}{_plain(op.summary())}{_several(op)}" for op in members]
