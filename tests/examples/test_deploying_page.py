@@ -1,0 +1,34 @@
+"""The page on deploying: its commands run, and the script's answers are those of the run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from places import ROOT
+
+from netspec.cli import main
+
+PAGE = (ROOT / "docs" / "deploying.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("without_pictures")
+def test_the_commands_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    train, export, script = map(shlex.split, re.findall(r"^    (.*)$", PAGE.partition("##")[0], re.MULTILINE))
+    assert main([*train[1:], "--set", "train.epochs=1"]) == 0
+    assert main(export[1:]) == 0
+    chance = np.random.default_rng(0)
+    for name in script[3:]:
+        Image.fromarray(chance.integers(0, 256, (40, 30), np.uint8)).save(name)
+    capsys.readouterr()
+    assert main(["predict", "runs/lenet_modern/last", *script[3:]]) == 0
+    told = [line.split()[:2] for line in capsys.readouterr().out.splitlines()]
+    made = subprocess.run([sys.executable, ROOT / script[1], *script[2:]], capture_output=True, text=True, check=True)
+    assert [line.replace(":", "").split()[:2] for line in made.stdout.splitlines()] == told
