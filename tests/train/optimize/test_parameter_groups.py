@@ -52,7 +52,17 @@ def test_each_group_s_schedule_is_its_formula(tmp_path: Path) -> None:
         run.schedule.step()
 
 
-@pytest.mark.parametrize("schedule", ["constant", "{cosine: {warmup: 4}}", "{exponential: 0.9}"])
+SCHEDULES = [
+    "constant",
+    "{cosine: {warmup: 4}}",
+    "{exponential: 0.9}",
+    "{linear: {end_factor: 0.25}}",
+    "{step: {step_size: 1, gamma: 0.5}}",
+    "{multi_step: {milestones: [1, 2], gamma: 0.3}}",
+]
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
 def test_a_group_s_warm_up_is_its_formula(tmp_path: Path, schedule: str) -> None:
     groups = "{head: {lr: 0.05, warmup: 6}, first.bias: {warmup: 0}}"
     run = begin(graph(tmp_path, groups=groups, schedule=schedule), tmp_path / "run")
@@ -66,6 +76,12 @@ def test_a_group_s_warm_up_is_its_formula(tmp_path: Path, schedule: str) -> None
                 expected *= (1 + math.cos(math.pi * behind / rest)) / 2
             if "exponential" in schedule:
                 expected *= 0.9 ** (behind / per_epoch)
+            if "linear" in schedule:
+                expected *= 1 - 0.75 * behind / rest
+            if "{step" in schedule:
+                expected *= 0.5 ** (max(step, warmup) // per_epoch)
+            if "multi_step" in schedule:
+                expected *= 0.3 ** sum(max(step, warmup) >= epoch * per_epoch for epoch in (1, 2))
             assert rate == pytest.approx(expected, rel=1e-12), step
         run.optimizer.step()
         run.schedule.step()
@@ -98,7 +114,7 @@ def test_a_step_is_torch_s_with_the_same_groups(tmp_path: Path) -> None:
         optimizer.step()
     run.train_epoch()
     for name, parameter in run.setup.model.named_parameters():
-        assert torch.allclose(parameter, model.get_parameter(name), atol=1e-6), name
+        assert torch.allclose(parameter, model.get_parameter(name), rtol=0, atol=1e-6), name
 
 
 def test_frozen_groups_wait_for_their_epoch(tmp_path: Path) -> None:
