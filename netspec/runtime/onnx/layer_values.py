@@ -47,8 +47,8 @@ class LayersOfFile:
         self.layers = {layer.path: layer for layer in tap(model)}
         if not self.layers:
             raise UsageError(
-                f"{path} does not say which nodes a layer is: netspec writes that into its own files alone; export the "
-                "network again, or import it"
+                f"{path} does not say which nodes a layer is, as netspec's files do that are written without "
+                "--optimize: export the network again, or compare the file with another one, node by node"
             )
         fix_noise(model.graph)
         self.names = [each.name for each in model.graph.output]
