@@ -24,6 +24,10 @@ def test_the_commands_run(tmp_path, monkeypatch, capsys):
     train, export, script = map(shlex.split, re.findall(r"^    (.*)$", PAGE.partition("##")[0], re.MULTILINE))
     assert main([*train[1:], "--set", "train.epochs=1"]) == 0
     assert main(export[1:]) == 0
+    int8 = shlex.split(re.findall(r"^    (.*int8.*)$", PAGE, re.MULTILINE)[0])
+    assert main([*int8[1:-1], "int8.onnx"]) == 0
+    sizes = [(tmp_path / name).stat().st_size for name in ("int8.onnx", export[-1])]
+    assert sizes[0] < sizes[1] / 3
     chance = np.random.default_rng(0)
     for name in script[3:]:
         Image.fromarray(chance.integers(0, 256, (40, 30), np.uint8)).save(name)

@@ -16,6 +16,7 @@ from netspec.emit.onnx.ends import OnnxEnds
 from netspec.emit.onnx.notes import OPTIMIZED, SILENT, SIZES, OpNote, silent_notes, write_notes
 from netspec.emit.onnx.optimize import optimize
 from netspec.emit.onnx.parts import OnnxModel, OnnxValue
+from netspec.emit.onnx.precision.int8 import quantize
 from netspec.emit.onnx.runtimes import ANY_FORM, OnnxForm
 from netspec.emit.onnx.wanted import guard_nodes, guard_opset, wanted_ir, wanted_opset
 from netspec.graph import Graph, Level, Node, Step, Value, axis_of_time, over_time, state_key, walk
@@ -50,7 +51,9 @@ def emit_onnx(
         return emit_onnx(graph, weights, version, exporter, metadata, later, ends)
     guard_nodes(emitter.notes, emitter.written, form)
     removed = optimize(builder, outputs) if form.optimized else None
-    notes = close_bodies(builder, [] if removed else emitter.notes)
+    if form.int8 is not None:
+        quantize(builder, form.int8)
+    notes = close_bodies(builder, [] if removed or form.int8 is not None else emitter.notes)
     write_notes(notes)
     proto = builder.model(builder.graph(graph.name, inputs, outputs), wanted_ir(builder.opset, form))
     proto.producer_name, proto.producer_version = "netspec", version
@@ -66,7 +69,7 @@ def emit_onnx(
     }
     for key, value in sorted(properties.items()):
         proto.metadata_props.add(key=key, value=value)
-    silent = "" if removed else silent_notes(notes, emitter.aliases, emitter.results)
+    silent = "" if removed or form.int8 is not None else silent_notes(notes, emitter.aliases, emitter.results)
     if silent:
         proto.graph.metadata_props.add(key=SILENT, value=silent)
     return OnnxModel(proto, builder.kept())

@@ -38,7 +38,8 @@ class Runtime(NamedTuple):
 class OnnxForm(NamedTuple):
     """The version of ONNX that a file is to be in; ``None`` is the lowest in which the network loses nothing.
 
-    Of a ``runtime`` it is at most what that reads, even if something is said worse. An ``optimized`` one has
+    Of a ``runtime`` it is at most what that reads, even if something is said worse. ``int8`` has the ranges of the
+    layers that are in 8 bits, by their nodes. An ``optimized`` one has
     fewer nodes.
     """
 
@@ -46,6 +47,7 @@ class OnnxForm(NamedTuple):
     ir: int | None = None
     runtime: Runtime | None = None
     optimized: bool = False
+    int8: Mapping[str, tuple[float, float]] | None = None
 
 
 ANY_FORM = OnnxForm()

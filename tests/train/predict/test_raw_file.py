@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import subprocess
 import sys
 from datetime import datetime
@@ -213,3 +214,19 @@ def test_parts_of_dates(text: str, tmp_path: Path) -> None:
     (got,) = onnxruntime.InferenceSession(tmp_path / "dates.onnx").run(None, {"when": np.array([seconds_of(text)])})
     when = datetime.fromisoformat(text)
     assert got.tolist() == [[when.year, when.month, when.day, when.weekday(), when.hour]]
+
+
+def test_int8(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run, file = exported(tmp_path, DIGITS, "--precision", "int8")
+    told = capsys.readouterr().out
+    before, after = (float(each) for each in re.findall(r"accuracy: ([\d.]+), ([\d.]+) in float32", told)[0])
+    assert abs(before - after) <= 0.01
+    kinds = [node.op_type for node in onnx.load(file).graph.node]
+    assert kinds.count("QuantizeLinear") == 2
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (8, 8), np.uint8)).save("one.png")
+    (ours,), (theirs,) = answers(capsys, run, "one.png"), answers(capsys, file, "one.png")
+    for name, share in ours["probabilities"].items():
+        assert theirs["probabilities"][name] == pytest.approx(share, abs=0.03)
+    assert main(["export", run, "--precision", "int8", "--keep-float", "0", "-o", "some.onnx"]) == 0
+    assert [node.op_type for node in onnx.load("some.onnx").graph.node].count("QuantizeLinear") == 1
+    assert main(["export", run, "--precision", "int8", "--keep-float", "none", "-o", "some.onnx"]) == 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 
 from netspec.cli.options import (
     add_cached_argument,
@@ -75,12 +75,29 @@ def add(commands: Commands) -> None:
     )
     help = "write the steps of `lora` as they are, rather than as parts of the weights that they change"
     command.add_argument("--keep-lora", action="store_true", help=help)
+    _add_run_arguments(command)
+    add_device_argument(command)
+
+
+def _add_run_arguments(command: ArgumentParser) -> None:
+    """Add what a run alone can be asked for."""
     help = (
         "of a run: take raw rows, such as images in bytes of any size or the columns of a table, and give answers: put "
         "the fitted steps of `prepare` in front of the network, and probabilities, labels or numbers behind it"
     )
     command.add_argument("--with-prepare", action="store_true", help=help)
-    add_device_argument(command)
+    help = (
+        "of a run: int8 has convolutions and linear maps in 8 bits, measured on its own rows and judged by those that "
+        "validate (default: float32)"
+    )
+    command.add_argument("--precision", choices=("float32", "int8"), default="float32", help=help)
+    command.add_argument(
+        "--keep-float",
+        metavar="PATTERN",
+        action="append",
+        default=[],
+        help="leave layers by this pattern of their paths in float32; may be repeated",
+    )
 
 
 def run(options: Namespace) -> int:
@@ -106,6 +123,8 @@ def run(options: Namespace) -> int:
     if _is_run(options.spec):
         run, graph, module = _of_run(options)
         output = Path(options.output)
+        if options.precision == "int8":
+            return _write_int8(run, graph, module, output, form, options)
         if options.with_prepare:
             return _write_raw(run, graph, module, output, form, options.verify)
     else:
@@ -157,6 +176,8 @@ def _of_spec(options: Namespace) -> tuple[Graph, nn.Module]:
 
     if options.with_prepare:
         raise UsageError(f"--with-prepare is for a run, which has fitted its steps: {options.spec} is a spec")
+    if options.precision != "float32":
+        raise UsageError(f"--precision int8 is for a run, on whose rows ranges are measured: {options.spec} is a spec")
     graph, source = graph_of(options), weights_of(options)
     module = build_module(graph, options.device)
     if source is not None:
@@ -171,6 +192,8 @@ def _of_run(options: Namespace) -> tuple[TrainedRun, Graph, nn.Module]:
     from netspec.runtime.module import merged
     from netspec.train.predict.trained_run import TrainedRun
 
+    if options.precision != "float32" and options.cached is not None:
+        raise UsageError("--precision int8 is for a whole network, and --cached a part of one: choose one")
     if options.with_prepare and options.cached is not None:
         raise UsageError(
             "--cached is a part that reads words and what was kept, and --with-prepare a whole: choose one"
@@ -204,6 +227,30 @@ def _write_raw(
         limit = f"({TOLERANCE:.0e} would do)"
         warn(f"`netspec predict` and the file differ by {made.difference:.1e} {limit}; it is kept as {made.path}")
     return 0 if made.agrees else 1
+
+
+def _write_int8(
+    run: TrainedRun, graph: Graph, module: nn.Module, output: Path, form: OnnxForm, options: Namespace
+) -> int:
+    """Write the file in 8 bits, and tell what that changes."""
+    from netspec.cli.output import status
+    from netspec.text.quantities import short_bytes
+    from netspec.train.predict.int8_export import export_int8
+    from netspec.train.predict.raw_ends import RawEnds
+
+    ends = RawEnds(run, form) if options.with_prepare else None
+    with status("measuring ranges, exporting, and judging both precisions"):
+        made = export_int8(run, graph, module, output, form, ends, options.keep_float)
+    whole, small = made.sizes
+    print(f"{made.path}  {short_bytes(small)}, {small / whole:.0%} of {short_bytes(whole)} in float32")
+    for name, before in made.scores[0].items():
+        print(f"{made.part} {name}: {made.scores[1][name]:.4f}, {before:.4f} in float32")
+    print(f"a batch: {1e3 * made.seconds[1]:.2f} ms, {1e3 * made.seconds[0]:.2f} ms in float32")
+    for name, difference in made.layers.items():
+        print(f"  {name}: {difference:.1e}{' (float32)' if name in made.kept else ''}")
+    for note in () if ends is None else ends.notes():
+        print(note)
+    return 0
 
 
 def _told(parity: Parity, path: Path) -> bool:

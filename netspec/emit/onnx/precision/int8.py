@@ -1,0 +1,138 @@
+"""Layers in whole numbers of 8 bits, as ONNX says it: QuantizeLinear and DequantizeLinear around what stays a product.
+
+A weight is int8, with a scale for each of its output channels; what it is multiplied with is uint8, in the range that
+was measured; a bias is int32 in the product of both scales. Runtimes join these nodes and the product between them into
+one of whole numbers. All else stays in float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from onnx import AttributeProto, TensorProto
+
+from netspec.emit.onnx.builder import GraphBuilder, initial
+from netspec.emit.onnx.parts import OnnxNode, OnnxValue, attribute
+
+Ranges = Mapping[str, tuple[float, float]]
+"""The least and the largest number that each layer reads, by the name of its node."""
+LARGEST = 2**31 - 1
+
+
+class Scaled(NamedTuple):
+    """A value between its two nodes, and the scale of its whole numbers."""
+
+    value: OnnxValue
+    scale: np.float32
+
+
+def channels_axis(node: OnnxNode) -> int | None:
+    """Return the dimension of a node's weight that has its output channels; ``None`` if it cannot be in 8 bits."""
+    weight = node.inputs[1] if len(node.inputs) > 1 else None
+    if node.domain or weight is None or weight.array is None or weight.array.dtype != np.float32:
+        return None
+    if node.op_type == "Conv":
+        return 0
+    if node.op_type == "Gemm" and not _number(node, "transA"):
+        return 0 if _number(node, "transB") else 1
+    return 1 if node.op_type == "MatMul" and weight.array.ndim == 2 else None
+
+
+def _number(node: OnnxNode, name: str) -> int:
+    found = node.attributes.get(name)
+    return found.i if isinstance(found, AttributeProto) else 0
+
+
+def quantize(builder: GraphBuilder, ranges: Ranges) -> None:
+    """Put the layers of a graph that have a range into 8 bits."""
+    made = _Quantizer(builder)
+    for node in [*builder.nodes]:
+        axis = channels_axis(node)
+        if axis is not None and node.name in ranges:
+            made.layer(node, axis, ranges[node.name])
+        made.nodes.append(node)
+    builder.nodes[:] = made.nodes
+
+
+class _Quantizer:
+    """Collects the nodes of a graph with those that are put between. Layers that read one value share its nodes."""
+
+    def __init__(self, builder: GraphBuilder):
+        self.builder = builder
+        self.nodes: list[OnnxNode] = []
+        self.read: dict[tuple[OnnxValue, tuple[float, float]], Scaled] = {}
+        self.weights: dict[tuple[OnnxValue, int], tuple[OnnxValue, np.ndarray]] = {}
+
+    def layer(self, node: OnnxNode, axis: int, ends: tuple[float, float]) -> None:
+        """Let a layer read whole numbers, taken back."""
+        x, weight, *others = node.inputs
+        assert x is not None
+        assert weight is not None
+        scaled = self.activation(node, x, ends)
+        quantized, scales = self.weight(weight, axis)
+        bias = others[0] if others else None
+        if bias is not None and bias.array is not None and node.op_type != "MatMul":
+            bias = self.bias(node, bias, scaled.scale * scales)
+        node.inputs = [scaled.value, quantized, *([bias] if others else [])]
+
+    def activation(self, node: OnnxNode, x: OnnxValue, ends: tuple[float, float]) -> Scaled:
+        """Return the input of a layer, in 256 steps of its range, which has 0 among them."""
+        if (x, ends) not in self.read:
+            low, high = min(ends[0], 0.0), max(ends[1], 0.0)
+            scale = np.float32((high - low) / 255) or np.float32(1)
+            zero = np.uint8(np.clip(round(-low / float(scale)), 0, 255))
+            steps = self.initializer(f"{node.name}/x/scale", scale), self.initializer(f"{node.name}/x/zero", zero)
+            bytes_ = self.add(f"{node.name}/x/QuantizeLinear", "QuantizeLinear", [x, *steps], TensorProto.UINT8, x)
+            back = self.add(f"{node.name}/x", "DequantizeLinear", [bytes_, *steps], TensorProto.FLOAT, x)
+            self.read[x, ends] = Scaled(back, scale)
+        return self.read[x, ends]
+
+    def weight(self, weight: OnnxValue, axis: int) -> tuple[OnnxValue, np.ndarray]:
+        """A weight in int8, and the scales of its output channels."""
+        if (weight, axis) not in self.weights:
+            array = weight.array
+            assert array is not None
+            others = tuple(dim for dim in range(array.ndim) if dim != axis)
+            largest = np.abs(array).max(others, keepdims=True)
+            scales = np.where(largest > 0, largest / np.float32(127), np.float32(1)).astype(np.float32)
+            numbers = np.clip(np.round(array / scales), -127, 127).astype(np.int8)
+            flat = scales.reshape(-1)
+            made = self.back(weight, numbers, flat, axis)
+            self.weights[weight, axis] = made, flat
+        return self.weights[weight, axis]
+
+    def bias(self, node: OnnxNode, bias: OnnxValue, scales: np.ndarray) -> OnnxValue:
+        """A bias in int32; as it is, if that has too few digits or it is none of a number for each channel."""
+        array = bias.array
+        assert array is not None
+        if array.shape != scales.shape or np.abs(array / scales).max(initial=0.0) > LARGEST:
+            return bias
+        return self.back(bias, np.round(array / scales).astype(np.int32), scales.astype(np.float32), 0)
+
+    def back(self, like: OnnxValue, numbers: np.ndarray, scales: np.ndarray, axis: int) -> OnnxValue:
+        """Whole numbers that are an initializer, taken back to real ones."""
+        held = self.initializer(f"{like.name}/int", numbers)
+        steps = self.initializer(f"{like.name}/scale", scales)
+        zeros = self.initializer(f"{like.name}/zero", np.zeros(scales.shape, numbers.dtype))
+        name = f"{like.name}/DequantizeLinear"
+        return self.add(name, "DequantizeLinear", [held, steps, zeros], TensorProto.FLOAT, like, axis=axis)
+
+    def initializer(self, name: str, array: np.ndarray | np.generic) -> OnnxValue:
+        """A new initializer."""
+        free = self.builder.claim(name)
+        value = self.builder.initializers[free] = initial(free, np.asarray(array))
+        return value
+
+    def add(
+        self, name: str, kind: str, inputs: list[OnnxValue], dtype: int, like: OnnxValue, axis: int | None = None
+    ) -> OnnxValue:
+        """A new node, whose output has the shape of another value."""
+        free = self.builder.claim(name)
+        given = {} if axis is None else {"axis": attribute("axis", axis)}
+        made = OnnxNode(free, "", kind, inputs, given)
+        value = OnnxValue(free, like.shape, dtype if like.shape is not None else TensorProto.UNDEFINED, made)
+        made.outputs = (value,)
+        self.nodes.append(made)
+        return value
