@@ -34,7 +34,7 @@ def test_a_module_comes_back_as_the_graph_that_it_was_made_of(name, params):
 TIES = ("t5", {"vocab": 9, "width": 8, "heads": 2, "hidden": 8, "layers": 1})
 
 
-@pytest.mark.parametrize(("name", "params"), [TIES, POSITIONS, ATTENTIVE_CELL, STATE_SPACE])
+@pytest.mark.parametrize(("name", "params"), [TIES, POSITIONS, ROTARY, MASKS, ATTENTIVE_CELL, STATE_SPACE])
 def test_a_file_comes_back_as_the_graph_that_it_was_written_of(name, params, tmp_path):
     model = netspec.load(name, **params)
     spec = file_and_back(model, tmp_path)

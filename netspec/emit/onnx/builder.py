@@ -78,7 +78,7 @@ class GraphBuilder:
         self._first = True
         self._parameters: Mapping[str, Held] = {}
         self._constants: dict[tuple[str, tuple[int, ...], bytes], OnnxValue] = {}
-        self._made: dict[Hashable, Any] = {}
+        self.made: dict[Hashable, Any] = {}
         self._unread: Collection[int] = ()
         self._gates: dict[tuple[object, ...], OnnxValue] = {} if outer is None else outer._gates
 
@@ -223,9 +223,9 @@ class GraphBuilder:
 
     def once(self, key: Hashable, made: Callable[[], Any]) -> Any:
         """Return what ``made`` writes; what was written for the same key in the same graph is not written again."""
-        if key not in self._made:
-            self._made[key] = made()
-        return self._made[key]
+        if key not in self.made:
+            self.made[key] = made()
+        return self.made[key]
 
     def reads(self, output: int) -> bool:
         """Return whether anything reads the op's output of that number."""

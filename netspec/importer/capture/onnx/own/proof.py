@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,15 +34,46 @@ class WrittenOp(NamedTuple):
     plain: Collection[str] = ()
 
 
-def is_written_as(written: WrittenOp, nodes: Sequence[onnx.NodeProto], known: Known, opset: int) -> bool:
-    """Return whether these nodes, and no others, are what an op is written as in an opset."""
+@dataclass
+class MetValues:
+    """The values of a file that ops read: one of each name, and those that an op makes for all that come after it, by
+    the builder's keys, with their names in the file.
+    """
+
+    by_name: dict[str, OnnxValue] = field(default_factory=dict)
+    made: dict[Hashable, Any] = field(default_factory=dict)
+    names: dict[OnnxValue, str] = field(default_factory=dict)
+
+    def named(self, name: str) -> OnnxValue:
+        """Return the value of a name."""
+        return self.by_name.setdefault(name, OnnxValue(name))
+
+    def meet(self, made: Mapping[Hashable, Any], names: Mapping[OnnxValue, str]) -> None:
+        """Keep what an op has made for others."""
+        self.made.update(made)
+        self.names.update((value, names[value]) for each in made.values() for value in _values(each) if value in names)
+
+
+def _values(made: Any) -> Iterator[OnnxValue]:
+    if isinstance(made, OnnxValue):
+        yield made
+    elif isinstance(made, tuple):
+        for each in made:
+            yield from _values(each)
+
+
+def is_written_as(
+    written: WrittenOp, nodes: Sequence[onnx.NodeProto], known: Known, opset: int, met: MetValues
+) -> bool:
+    """Return whether these nodes, and no others, are what an op is written as in an opset, after those met before."""
     builder = GraphBuilder(exporter=_exported, opset=opset)
     unread = [at for at, each in enumerate(written.outputs) if each is None]
     held = {name: tensor.constant for name, tensor in written.state.items()}
     plain = {name: initial(f"{written.path}.{name}", held[name]) for name in written.plain}
     builder.begin(written.path, {**held, **plain}, unread)
-    values = {name: OnnxValue(name) for each in written.inputs if each is not None for name in each[:1]}
-    names = {value: name for name, value in values.items()}
+    builder.made.update(met.made)
+    values = {name: met.named(name) for each in written.inputs if each is not None for name in each[:1]}
+    names = {**met.names, **{value: name for name, value in values.items()}}
     results = builder.write(
         written.op,
         [None if each is None else values[each[0]] for each in written.inputs],
@@ -55,7 +87,10 @@ def is_written_as(written: WrittenOp, nodes: Sequence[onnx.NodeProto], known: Kn
             return False
         names.update(zip(node.outputs, there.output))
     pairs = zip(results, (each and each[0] for each in written.outputs))
-    return all(_is_value(value, name or "", names, known) for value, name in pairs if value is not None or name)
+    if not all(_is_value(value, name or "", names, known) for value, name in pairs if value is not None or name):
+        return False
+    met.meet(builder.made, names)
+    return True
 
 
 def _exported(op: Op, tensors: Any) -> onnx.ModelProto:

@@ -9,7 +9,7 @@ import onnx
 
 from netspec.importer.capture.onnx.own.held import held_tensors
 from netspec.importer.capture.onnx.own.notes import MALFORMED, NotedOp, SilentOps, noted_op
-from netspec.importer.capture.onnx.own.proof import WrittenOp, is_written_as
+from netspec.importer.capture.onnx.own.proof import MetValues, WrittenOp, is_written_as
 from netspec.importer.capture.onnx.table import NodeTable
 from netspec.importer.lower.table import WrongReading, tensors_at
 from netspec.importer.program import ForeignProgram, ForeignStep
@@ -38,6 +38,7 @@ class OwnReader:
         self.said: dict[ForeignStep, str] = {}
         self.blocks: dict[str, str] = {}
         self.given: dict[tuple[str, Any], ForeignTensor] = {}
+        self.met = MetValues()
 
     def read(self, nodes: Sequence[onnx.NodeProto], at: int, names: Names) -> int:
         """Read the op that begins with a node; return how many nodes it is, 0 where no note says it, or a wrong one."""
@@ -88,7 +89,7 @@ class OwnReader:
                 state,
                 {name for name, key in note.state.items() if key in names},
             )
-            if not is_written_as(written, nodes, lambda name: _numbers(names.get(name)), self.opset):
+            if not is_written_as(written, nodes, lambda name: _numbers(names.get(name)), self.opset, self.met):
                 return False
         except (WrongReading, AssertionError, MemoryError, *MALFORMED):
             return False
