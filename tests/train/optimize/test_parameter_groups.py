@@ -59,6 +59,8 @@ SCHEDULES = [
     "{linear: {end_factor: 0.25}}",
     "{step: {step_size: 1, gamma: 0.5}}",
     "{multi_step: {milestones: [1, 2], gamma: 0.3}}",
+    "{one_cycle: {pct_start: 0.4}}",
+    "{inverse_sqrt: {warmup: 4}}",
 ]
 
 
@@ -66,7 +68,7 @@ SCHEDULES = [
 def test_a_group_s_warm_up_is_its_formula(tmp_path: Path, schedule: str) -> None:
     groups = "{head: {lr: 0.05, warmup: 6}, first.bias: {warmup: 0}}"
     run = begin(graph(tmp_path, groups=groups, schedule=schedule), tmp_path / "run")
-    own, steps, per_epoch = (4 if "cosine" in schedule else 0), 3 * 5, 5
+    own, steps, per_epoch = (4 if "warmup" in schedule else 0), 3 * 5, 5
     for step in range(steps):
         rates = [group["lr"] for group in run.optimizer.param_groups]
         for rate, lr, warmup in zip(rates, (0.01, 0.05, 0.01), (own, 6, 0), strict=True):
@@ -82,7 +84,14 @@ def test_a_group_s_warm_up_is_its_formula(tmp_path: Path, schedule: str) -> None
                 expected *= 0.5 ** (max(step, warmup) // per_epoch)
             if "multi_step" in schedule:
                 expected *= 0.3 ** sum(max(step, warmup) >= epoch * per_epoch for epoch in (1, 2))
-            assert rate == pytest.approx(expected, rel=1e-12), step
+            if "one_cycle" in schedule:
+                top, end = 0.4 * rest - 1, rest - 1
+                rise = (1 - math.cos(math.pi * min(1, behind / top))) / 2
+                fall = (1 - math.cos(math.pi * max(0, behind - top) / (end - top))) / 2
+                expected *= 1 / 25 + (1 - 1 / 25) * rise - (1 - 1 / 250_000) * fall
+            if "inverse_sqrt" in schedule:
+                expected *= math.sqrt(max(1, warmup) / (max(1, warmup) + behind))
+            assert rate == pytest.approx(expected, rel=1e-9), step
         run.optimizer.step()
         run.schedule.step()
 
