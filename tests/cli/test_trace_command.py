@@ -108,10 +108,30 @@ def test_the_module_that_a_spec_was_imported_from(folder: Path, capsys: pytest.C
         (["net.yaml", "net.onnx", "--precision", "float16"], "--precision is for PyTorch"),
         (["net.yaml", "net.onnx", "--input", "net.yaml"], "net.yaml is no .npy or .npz file that can be read"),
         (["net.onnx", "net.onnx", "--weights", "x.pth"], "ONNX files have their weights"),
+        (["net.onnx", "net.onnx", "-o", "trace.html"], "-o draws a spec"),
+        (["net.yaml", "net.onnx", "--bound", "-1"], "--bound takes a number that is not below 0"),
+        (["net.yaml", "net.onnx", "--bound", "nan"], "--bound takes a number that is not below 0"),
+        (["lenet", "net.onnx"], "net.onnx takes `x` [N, 4], and is given `image` [1, 1, 28, 28]"),
+        (["net.yaml", "lenet"], "lenet takes `image` [N, 1, 28, 28], and net gives `x` [1, 4]"),
+        (["net.onnx", "wide.onnx"], "wide.onnx takes `x` [N, 5], and is given `x` [1, 4]"),
+        (["net.yaml", "wide.onnx"], "wide.onnx takes `x` [N, 5], and is given `x` [1, 4]"),
+        (["net.onnx", "net.onnx", "--input", "y=wide.npy"], "net.onnx takes `x` [N, 4], and is given `y` [2, 5]"),
+        (["net.yaml", "net.onnx", "--input", "wide.npy"], "net takes `x` [N, 4], and --input gives `x` [2, 5]"),
+        (["net.yaml", "net.onnx", "--input", "words.npy"], "`x` holds <U1, and no real or whole numbers"),
+        (["net.yaml", "damaged.onnx"], "damaged.onnx is no ONNX file that can be read"),
+        (["damaged.onnx", "damaged.onnx", "--on", "onnxruntime"], "damaged.onnx is no ONNX file that can be read"),
+        (["net.yaml", "empty.onnx"], "empty.onnx is an ONNX file without nodes"),
     ],
 )
 def test_what_cannot_be_compared_is_told(
     words: list[str], message: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ):
+    Path("damaged.onnx").write_bytes(b"abc")
+    Path("empty.onnx").touch()
+    np.save("wide.npy", np.ones((2, 5), np.float32))
+    np.save("words.npy", np.array([["a"] * 4]))
+    if "wide.onnx" in words:
+        Path("wide.yaml").write_text(SPEC.replace("[N, 4]", "[N, 5]"), encoding="utf-8")
+        assert main(["export", "wide.yaml", "-o", "wide.onnx"]) == 0
     assert main(["trace", *words]) == 2
     assert message in capsys.readouterr().err

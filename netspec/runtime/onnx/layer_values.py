@@ -21,6 +21,7 @@ from netspec.files import temporary_beside
 from netspec.graph import axis_of_time
 from netspec.runtime.interpret import Held
 from netspec.runtime.onnx.fixed_noise import fix_noise
+from netspec.runtime.onnx.given import check_inputs, read_model
 from netspec.runtime.onnx.session import open_on
 from netspec.runtime.trace.runs import TracedStep
 
@@ -43,7 +44,7 @@ class LayersOfFile:
     """A file that gives the values of its layers, opened on a runtime. Raises ``UsageError`` where it names none."""
 
     def __init__(self, path: Path, runtime: str = "onnxruntime", providers: Sequence[Any] = ("CPUExecutionProvider",)):
-        model = onnx.load(path, load_external_data=False)
+        self.path, self.model = path, (model := read_model(path, weights=False))
         self.layers = {layer.path: layer for layer in tap(model)}
         if not self.layers:
             raise UsageError(
@@ -58,7 +59,8 @@ class LayersOfFile:
         self.held: dict[str, np.ndarray] = {}
 
     def run(self, inputs: Mapping[str, torch.Tensor]) -> None:
-        """Run the file, whose values are kept."""
+        """Run the file, whose values are kept. Raises ``UsageError`` for inputs that it does not take."""
+        check_inputs(self.path, self.model, inputs)
         made = self.opened.run({name: tensor.numpy() for name, tensor in inputs.items()})
         self.held = dict(zip(self.names, made))
 

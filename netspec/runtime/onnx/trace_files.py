@@ -21,6 +21,7 @@ from onnx import helper
 from netspec.diagnostics import UsageError
 from netspec.emit.onnx.notes import KEY, SIZES
 from netspec.runtime.onnx.fixed_noise import fix_noise
+from netspec.runtime.onnx.given import check_inputs, read_model
 from netspec.runtime.onnx.session import open_on
 from netspec.runtime.trace.layers import Layer, Trace
 from netspec.runtime.trace.replay import TOLERANCE, Gap
@@ -114,11 +115,7 @@ class _Opened:
     """A file whose layers' values are outputs."""
 
     def __init__(self, file: TracedFile):
-        try:
-            self.model = onnx.load(file.path)
-        except Exception as reason:  # of a file that is none, protobuf's exceptions are many
-            raise UsageError(f"{file.path} is no ONNX file that can be read: {reason}") from None
-        self.file = file
+        self.model, self.file = read_model(file.path), file
         self.weights = {each.name: each for each in self.model.graph.initializer}
         self.outputs = [each.name for each in self.model.graph.output]
         self.layers = [*self._layers()]
@@ -151,7 +148,8 @@ class _Opened:
                 yield layer, twin
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> Arrays:
-        """Return the values of all layers."""
+        """Return the values of all layers. Raises ``UsageError`` for inputs that the file does not take."""
+        check_inputs(self.file.path, self.model, inputs)
         names = dict.fromkeys(self.outputs)
         names.update(dict.fromkeys(name for layer in self.layers for name in (*layer.inputs, *layer.outputs)))
         names = {name: None for name in names if name not in inputs}
@@ -195,7 +193,7 @@ def random_inputs(path: Path, sizes: Mapping[str, int]) -> Arrays:
 
     Raises ``UsageError`` for sizes of dimensions that the file does not have.
     """
-    model = onnx.load(path, load_external_data=False)
+    model = read_model(path, weights=False)
     noted: dict[str, int] = next((json.loads(each.value) for each in model.metadata_props if each.key == SIZES), {})
     known = {**noted, **sizes}
     weights = {each.name for each in model.graph.initializer}

@@ -68,7 +68,7 @@ def _add_output(command: ArgumentParser) -> None:
         "--bound",
         type=float,
         metavar="X",
-        help="the most that a layer may add, relative to its largest number (default: 1e-4, or four roundings of the "
+        help="the most that a layer may add, relative to its largest number (default: 2e-5, or four roundings of the "
         "coarsest dtype)",
     )
     command.add_argument("--parting", action="store_true", help="print only the layers that part")
@@ -99,21 +99,18 @@ def run(options: Namespace) -> int:
         if not options.parting or trace.parting:
             say(trace_table(trace, options.parting))
         say(("" if options.parting and not trace.parting else "\n") + trace.told())
-    if options.output:
+    if graph is not None and options.output:
         _draw(trace, graph, options.output)
     return 0 if trace.agrees else 1
 
 
-def _draw(trace: Trace, graph: Graph | None, output: str) -> None:
+def _draw(trace: Trace, graph: Graph, output: str) -> None:
     """Write the explorer's page of a spec with the differences of its layers."""
     from pathlib import Path
 
-    from netspec.diagnostics import UsageError
     from netspec.emit.explorer import LayerDifferences, explorer_page
     from netspec.files import write_text
 
-    if graph is None:
-        raise UsageError("-o draws a spec: name one as A or B")
     added = {layer.path: layer.own for layer in trace.layers}
     differences = LayerDifferences(" and ".join(trace.sides), added, trace.bound)
     write_text(Path(output), explorer_page(graph, differences=differences))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from zipfile import BadZipFile
 
 import torch
 from torch import Tensor, nn
@@ -15,12 +17,15 @@ from torch import Tensor, nn
 from netspec.cli.given_weights import GivenWeights
 from netspec.cli.option_values import graph_of, pairs, sizes_of, weights_of
 from netspec.diagnostics import EnvironmentFault, UsageError
+from netspec.dims import Dim, evaluate_shape, symbols
 from netspec.elaborate.passes.sizes import quick_sizes
+from netspec.elaborate.state.requirements import explain, holds
 from netspec.graph import Graph
 from netspec.recipes.weights import WeightsSource
 from netspec.runtime.examples import example_inputs
 from netspec.runtime.module import build_module, merged
 from netspec.runtime.onnx.export import export_onnx
+from netspec.runtime.onnx.given import listed
 from netspec.runtime.onnx.layer_values import LayersOfFile
 from netspec.runtime.trace.layers import Trace
 from netspec.runtime.trace.module_values import ModuleValues
@@ -56,6 +61,8 @@ class _Other:
 def traced(options: Namespace) -> tuple[Trace, Graph | None]:
     """Return the trace of A and B, and the spec's graph if one of them is a spec. Raises ``UsageError``."""
     one, other = options.one, options.other
+    if options.bound is not None and not 0 <= options.bound < math.inf:
+        raise UsageError(f"--bound takes a number that is not below 0, not {options.bound}")
     if _is_onnx(one) and (other is None or _is_onnx(other)):
         return _of_files(options), None
     if _is_onnx(one):
@@ -108,13 +115,31 @@ def given_inputs(options: Namespace, graph: Graph) -> tuple[dict[str, Tensor], M
     made = {}
     for name, value in graph.inputs.items():
         if name in held:
-            tensor = torch.from_numpy(held[name])
-            if tensor.dim() != len(value.shape):
-                raise UsageError(
-                    f"--input: `{name}` has {len(value.shape)} dimensions, and the file's has {tensor.dim()}"
-                )
-            made[name] = tensor.to(getattr(torch, value.tensor.dtype))
+            made[name] = torch.from_numpy(held[name]).to(getattr(torch, value.tensor.dtype))
+    _check_inputs(graph, made, "--input")
     return made, {}
+
+
+def _check_inputs(graph: Graph, inputs: Mapping[str, Tensor], origin: str) -> None:
+    """Raise ``UsageError`` where a network cannot take these inputs, which have this origin."""
+    sizes: dict[str, int] = {}
+    for name, value in graph.inputs.items():
+        if name in inputs and len(value.shape) == inputs[name].dim():
+            for size, own in zip(value.shape, inputs[name].shape):
+                if isinstance(size, Dim) and size == Dim.symbol(str(size)):
+                    sizes.setdefault(str(size), own)
+    taken = {name: value.shape for name, value in graph.inputs.items() if name in inputs or not value.optional}
+    fits = set(taken) == set(inputs) and all(
+        symbols(shape) <= set(sizes) and evaluate_shape(shape, sizes) == tuple(inputs[name].shape)
+        for name, shape in taken.items()
+    )
+    if not fits:
+        given = listed({name: [*each.shape] for name, each in inputs.items()})
+        raise UsageError(f"{graph.name} takes {listed(taken)}, and {origin} gives {given}")
+    sizes = {**graph.sizes, **sizes}
+    unmet = [each for each in graph.requirements if not each.training and not holds(each, sizes)]
+    if unmet:
+        raise UsageError(f"{origin}: {unmet[0].reason}: {explain(unmet[0], sizes)}")
 
 
 def read_arrays(texts: list[str], names: list[str]) -> dict[str, Any]:
@@ -133,8 +158,11 @@ def read_arrays(texts: list[str], names: list[str]) -> dict[str, Any]:
                 held[name if equals else names[0]] = found
             else:
                 held.update({each: found[each] for each in found.files})
-        except (OSError, ValueError) as reason:
+        except (OSError, ValueError, EOFError, BadZipFile) as reason:
             raise UsageError(f"--input: {path} is no .npy or .npz file that can be read: {reason}") from None
+    other = next((name for name, each in held.items() if each.dtype.kind not in "biuf"), None)
+    if other is not None:
+        raise UsageError(f"--input: `{other}` holds {held[other].dtype}, and no real or whole numbers")
     return held
 
 
@@ -152,6 +180,7 @@ def _values(options: Namespace, network: _Network, other: str | None, inputs: Ma
         compared = _network(options, options.one, WeightsSource(other))
     else:
         compared = network if other is None else _network(options, other)
+    _check_inputs(compared.graph, inputs, network.graph.name if not options.input else "--input")
     dtype = getattr(torch, options.precision or "float32")
     recorder = Recorder(compared.in_precision(dtype))
     given = {name: each.to(dtype) if each.is_floating_point() else each for name, each in inputs.items()}
@@ -167,8 +196,6 @@ def _values(options: Namespace, network: _Network, other: str | None, inputs: Ma
 def _values_of_file(runtime: str, network: _Network, file: str | None, inputs: Mapping[str, Tensor]) -> _Other:
     with TemporaryDirectory() as folder:
         path = Path(file) if file else export_onnx(network.graph, network.module, Path(folder) / "model.onnx")
-        if not path.is_file():
-            raise UsageError(f"there is no file {path}")
         layers = LayersOfFile(path, runtime)
         layers.run(inputs)
     name = f"{path.name} on {runtime}" if file else runtime
@@ -215,9 +242,8 @@ def _of_files(options: Namespace) -> Trace:
         raise UsageError(f"name what to compare {one} with: another file, a spec, or --on openvino")
     if options.weights or options.precision or options.set or options.variant:
         raise UsageError("ONNX files have their weights and their precision: leave the options of specs out")
-    for path in (one, other):
-        if not path.is_file():
-            raise UsageError(f"there is no file {path}")
+    if options.output:
+        raise UsageError("-o draws a spec: name one as A or B")
     sizes = sizes_of(options)
     inputs = random_inputs(one, sizes)
     if options.input:
