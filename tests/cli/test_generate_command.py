@@ -79,6 +79,8 @@ def test_draws_are_those_of_the_seed(runs: Path, monkeypatch: pytest.MonkeyPatch
     )
     assert first == again != other
     assert len(first) == 101
+    coldest = written(capsys, "runs/letters/last", "--prompt", "cat", "--temperature", "1e-60")
+    assert coldest == written(capsys, "runs/letters/last", "--prompt", "cat")
 
 
 def test_a_run_answers_a_text(runs: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
@@ -115,7 +117,12 @@ def test_a_spec_writes_with_weights_and_a_tokenizer(tmp_path: Path, capsys) -> N
 def test_what_writes_no_text_is_told(runs: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     monkeypatch.chdir(runs)
     assert main(["generate", "runs/letters/1", "--prompt", "a", "--temperature", "-1"]) == 2
-    assert "temperature must be above 0" in capsys.readouterr().err
+    assert "temperature must be a number above 0" in capsys.readouterr().err
+    assert main(["generate", "runs/letters/1", "--prompt", "a", "--temperature", "nan"]) == 2
+    assert main(["generate", "runs/letters/1", "--prompt", "a", "--seed", "9" * 30]) == 2
+    assert "seed must have 64 bits" in capsys.readouterr().err
+    assert main(["generate", "lstm_lm", "--prompt", "a"]) == 2
+    assert "a spec writes with --weights and --tokenizer" in capsys.readouterr().err
     assert main(["generate", "runs/letters/1", "--prompt", ""]) == 2
     assert "give a prompt" in capsys.readouterr().err
     assert main(["generate", "runs/nothing/1", "--prompt", "a"]) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -10,6 +11,9 @@ from torch import Tensor
 
 from netspec.diagnostics import UsageError
 from netspec.runtime.decoding.decoder import DecoderState, WordDecoder
+
+COLDEST = 1e-30
+"""The lowest temperature that float32 divides by; the likeliest word is drawn far above it."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +37,12 @@ class Choosing:
     def __post_init__(self) -> None:
         bounds: Mapping[str, bool] = {
             "max must be 1 or more": self.most < 1,
-            "temperature must be above 0": self.temperature is not None and self.temperature <= 0,
+            "temperature must be a number above 0": self.temperature is not None
+            and not 0 < self.temperature < math.inf,
             "top_k must be 1 or more": self.top_k is not None and self.top_k < 1,
             "top_p must be above 0, and at most 1": self.top_p is not None and not 0 < self.top_p <= 1,
             "beams must be 1 or more": self.beams < 1,
+            "seed must have 64 bits at most": not -(2**63) <= self.seed < 2**64,
             "beams are followed without chance: leave temperature, top_k and top_p out": self.beams > 1 and self.draws,
         }
         for text, wrong in bounds.items():
@@ -85,7 +91,8 @@ def _chooser(choosing: Choosing) -> Callable[[Tensor], int]:
 
 def probabilities(scores: Tensor, choosing: Choosing) -> Tensor:
     """Return the probabilities by which a word is drawn, float32 (words)."""
-    scores = scores / (choosing.temperature or 1.0)
+    temperature = max(choosing.temperature or 1.0, COLDEST)
+    scores = (scores - scores.max()) / temperature  # the largest is 0, so that nothing overflows
     if choosing.top_k is not None:
         least = scores.topk(min(choosing.top_k, len(scores))).values[-1]
         scores = scores.masked_fill(scores < least, -torch.inf)

@@ -121,7 +121,7 @@ def test_a_text_ends_with_the_network_and_with_its_last_word(decoder: WordDecode
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"temperature": 0.0}, "temperature must be above 0"),
+        ({"temperature": 0.0}, "temperature must be a number above 0"),
         ({"top_k": 0}, "top_k must be 1 or more"),
         ({"top_p": 1.5}, "top_p must be above 0, and at most 1"),
         ({"beams": 2, "top_k": 3}, "beams are followed without chance"),

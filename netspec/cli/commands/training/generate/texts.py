@@ -34,6 +34,8 @@ def _words(options: Namespace) -> Words:
     from netspec.train.store.folder import RunFolder
 
     path = Path(options.run)
+    if options.tokenizer is None and path.name != "last" and not path.is_dir():
+        raise UsageError(f"{path} is no run's folder; a spec writes with --weights and --tokenizer")
     if options.tokenizer is None or path.name == "last" or RunFolder(path).begun:
         return _of_run(options)
     return _of_spec(options)
