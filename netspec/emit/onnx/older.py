@@ -6,6 +6,7 @@ GELU, is said by the op's class, which asks ``builder.has``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -89,8 +90,23 @@ def _pad(writer: NodeWriter, node: NodeCall) -> Any:
     return writer.add(NodeCall("Pad", (x, amounts, value), node.attributes))
 
 
+def _pool(writer: NodeWriter, node: NodeCall) -> Any:
+    """Keep a Pad that names no axes apart from the pooling after it: onnxruntime joins both, and windows are others.
+
+    The greatest of one value is that value, and no runtime takes it out.
+    """
+    x, source = node.inputs[0], node.inputs[0]
+    while source is not None and source.node is not None and source.node.op_type == "Identity":
+        source = source.node.inputs[0]
+    if source is not None and source.node is not None and source.node.op_type == "Pad":
+        x = writer.add(NodeCall("Max", (x,)))
+    return writer.add(NodeCall(node.kind, (x,), node.attributes, node.outputs))
+
+
 def _resize(writer: NodeWriter, node: NodeCall) -> Any:
-    """Give factors, or sizes, for the dimensions in front as well."""
+    """Give factors, or sizes, for the dimensions in front as well: where onnxruntime moves a transposition behind a
+    Resize that names its axes, the sizes are lost.
+    """
     x, roi, scales, sizes = (*node.inputs, None, None, None)[:4]
     axes = node.number("axes")
     if axes is None or roi is not None or [*axes] != [*range(axes[0], axes[0] + len(axes))]:
@@ -118,12 +134,14 @@ def _grid_sample(writer: NodeWriter, node: NodeCall) -> Any:
 
 
 REDUCTIONS = ("L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "SumSquare")
-SPELLINGS: Mapping[str, tuple[int, Spelling]] = {
+SPELLINGS: Mapping[str, tuple[float, Spelling]] = {
     **{f"Reduce{kind}": (18, _reduce) for kind in REDUCTIONS},
     "Shape": (15, _shape),
     "Split": (18, _split),
     "Pad": (18, _pad),
-    "Resize": (18, _resize),
+    "MaxPool": (18, _pool),
+    "AveragePool": (18, _pool),
+    "Resize": (math.inf, _resize),
     "GridSample": (20, _grid_sample),
 }
-"""The kinds of nodes with another form before an opset, and what writes that."""
+"""The kinds of nodes with another form before an opset, or in all, and what writes that."""

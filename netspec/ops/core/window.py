@@ -67,8 +67,9 @@ def padded(builder: OnnxBuilder, x: Any, amounts: Sequence[int], value: Any = No
 
     It names its axes, as onnxruntime joins a Pad that does not with the pooling after it. The windows are then others:
     `ceil_mode` leaves out those that begin in the padding, zeros in front of max pooling are none, and padding of a
-    kernel's size or more is refused. Opsets before ``NAMED_AXES`` have none to name. Padding that goes round is joined
-    of parts of the input: Pad has no such mode before opset 19, and some runtimes have it never.
+    kernel's size or more is refused. Opsets before ``NAMED_AXES`` have none to name: there a node stands between the
+    two. Padding that goes round is joined of parts of the input: Pad has no such mode before opset 19, and some
+    runtimes have it never.
     """
     if mode == "wrap":
         return _gone_round(builder, x, amounts)

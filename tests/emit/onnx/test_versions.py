@@ -48,6 +48,17 @@ def test_every_opset_agrees(opset: int, tmp_path: Path):
     assert compare_onnx(model.graph, module, path).agrees
 
 
+@pytest.mark.parametrize("opset", [13, 15, 17])
+@pytest.mark.parametrize(
+    "pool",
+    ["max_pool2d: 2", "max_pool2d: {kernel_size: 3, ceil_mode: true}", "avg_pool2d: {kernel_size: 1, stride: 2}"],
+)
+def test_padding_stays_apart_from_the_pooling_after_it(pool: str, opset: int, tmp_path: Path):
+    model = network(tmp_path, "{x: [N, 2, 8, 8]}", f"[{{pad: [1, 1, 1, 1]}}, identity, {{{pool}}}]")
+    path = export_onnx(model.graph, model.module(), tmp_path / "net.onnx", form=OnnxForm(opset))
+    assert compare_onnx(model.graph, model.module(), path).agrees
+
+
 def test_an_opset_that_lacks_what_an_op_needs_is_told_with_the_line(tmp_path: Path):
     model = network(tmp_path, "{x: [N, 8, 9]}", "\n  - relu\n  - fold: {output_size: 4, kernel_size: 2}")
     with pytest.raises(EnvironmentFault, match=r"net.yaml:7:5: `fold` needs opset 18\nwrite `--opset 18`"):

@@ -52,6 +52,7 @@ CASES = {
         {},
         ["max_pool2d"],
     ),
+    "of_one": (ROW, "a = Max (x)\n b = Min (a)\n c = Mean (b)\n y = Relu (c)", {}, ["relu"]),
     "avg_pool": (IMAGE, "y = AveragePool <kernel_shape = [3, 3], pads = [1, 1, 1, 1]> (x)", {}, ["avg_pool2d"]),
     "global_pool": (IMAGE, "y = GlobalAveragePool (x)", {}, ["adaptive_avg_pool2d"]),
     "layer_norm": (

@@ -38,6 +38,18 @@ train:
   optimizer: adam
   steps: 5
 """
+PETS = """\
+netspec: 1
+name: pets
+inputs: {image: [N, 3, 14, 10]}
+network: [{conv2d: {out_channels: 4, kernel_size: 3}}, batch_norm2d, relu, global_avg_pool, {linear: 2}]
+train:
+  data: {images: {path: pets, size: [14, 10]}}
+  prepare: {normalize: {mean: 0.4, std: 0.3}}
+  loss: cross_entropy
+  optimizer: adam
+  steps: 2
+"""
 PEOPLE = """\
 netspec: 1
 name: people
@@ -118,6 +130,16 @@ def test_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert [each["class"] for each in answers(capsys, run, "rows.npy")] == [
         each["class"] for each in answers(capsys, file, "rows.npy")
     ]
+
+
+def test_images_in_colour(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    chance = np.random.default_rng(0)
+    for at, name in enumerate(["cat", "dog"] * 2):
+        Path("pets", name).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(chance.integers(0, 256, (9, 7, 3), np.uint8)).save(f"pets/{name}/{at}.png")
+    run, file = exported(tmp_path, PETS)
+    ours, theirs = answers(capsys, run, "pets"), answers(capsys, file, "pets")
+    assert [each["class"] for each in ours] == [each["class"] for each in theirs]
 
 
 def test_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
