@@ -75,6 +75,8 @@ class Ingredient(BaseModel):
 def _text(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(map(_text, value)) + "]"
+    if isinstance(value, bool):
+        return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -353,6 +353,11 @@ ELSEWHERE = {
     "momentum": "it belongs to the optimizer: `optimizer: {sgd: {momentum: 0.9}}`",
     "warmup": "it belongs to the schedule: `schedule: {cosine: {warmup: 100}}`",
     "patience": "it belongs to `early_stopping: {patience: 3}`",
+    "mixup": "it belongs to `augment: {mixup: 0.2}`",
+    "cutmix": "it belongs to `augment: cutmix`",
+    "standardize": "it belongs to `prepare: standardize`",
+    "label_smoothing": "it belongs to the loss: `loss: {cross_entropy: {label_smoothing: 0.1}}`",
+    "recompute": "it stands at a step, beside its arguments: `- repeat: {…, recompute: true}`; `memory: 8GiB` chooses",
     "shuffle": "remove it: rows are shuffled anew in each epoch",
     "scheduler": "did you mean `schedule`?",
 }

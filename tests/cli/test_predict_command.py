@@ -194,6 +194,15 @@ def test_numbers(capsys: pytest.CaptureFixture[str]):
     found = said(capsys, "runs/line/1", "points.csv")
     wanted = torch.tensor([[1.0, 2.0], [3.0, 4.0]]) @ weight[0] + bias
     assert [each["values"] for each in found] == pytest.approx(wanted.tolist(), abs=1e-5)
+    assert main(["predict", "runs/line/1", "points.csv", "--format", "csv"]) == 0
+    head, row, _ = capsys.readouterr().out.splitlines()
+    assert head == "of,y"
+    assert float(row.rpartition(",")[2]) == pytest.approx(wanted[0].item(), abs=1e-5)
+
+
+def test_columns_of_several_targets():
+    answers = [Answer(f"a.csv:{row}", values=[row, 0.5], targets=("price", "area"), kept={"area": 7}) for row in (1, 2)]
+    assert in_format(answers, "csv") == "of,area,price,predicted_area\na.csv:1,7,1,0.5\na.csv:2,7,2,0.5\n"
 
 
 def test_a_side_without_probabilities(capsys: pytest.CaptureFixture[str]):

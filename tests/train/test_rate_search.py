@@ -75,7 +75,7 @@ def test_the_rate_is_in_the_middle_of_the_fall(noise: float, seed: int):
 
 def test_what_is_told():
     text = told(fallen(0.0))
-    assert text.startswith("60 steps at 1e-07 to 5.8e+17: the loss falls from 1.7e+07 to ")
+    assert text.startswith("60 steps at 1e-07 to 5.8e+17: the loss falls at rates from 1.7e+07 to ")
     assert ", and diverges at 5.8e+17. Suggested: " in text
 
 

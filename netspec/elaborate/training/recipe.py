@@ -309,7 +309,7 @@ def check_columns(
         return
     for name, column in bound.items():
         if (why := misfit(inputs[name], columns[column])) is not None:
-            help = shape_help(inputs[name], columns[column])
+            help = shape_help(name, inputs[name], columns[column])
             reader.error(
                 "data-mismatch", f"the column `{column}` of `{recipe.data.name}` {why} `{name}`", span, help=help
             )
@@ -360,9 +360,11 @@ def guard_lengths(
         reader.error("data-mismatch", message, span, help="leave it out")
 
 
-def shape_help(value: Value, column: Column) -> str | None:
-    """A repair where images have another size, another number of channels, or these last."""
+def shape_help(name: str, value: Value, column: Column) -> str | None:
+    """A repair where rows have another number of features, or images another size or channels, or these last."""
     wanted, found = value.shape[1:], column.shape
+    if len(wanted) == len(found) == 1 and found != wanted and found[0] is not None:
+        return f"write `{name}: [{pretty(value.shape[0])}, {found[0]}]` under `inputs`"
     if len(wanted) == 3 and len(found) == 2 and wanted[0] == 1:
         return "store the images with their channel, [n, 1, H, W], as `images[:, None]` does in NumPy"
     if len(wanted) != 3 or len(found) != 3:

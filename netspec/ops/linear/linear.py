@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from netspec.dims import Shape, Size, pretty_shape, product
+from netspec.dims import Shape, Size, pretty, pretty_shape, product
 from netspec.ops.core.agreement import broadcast, differ, one_dtype, repeated
 from netspec.ops.core.arguments import Positive
 from netspec.ops.core.foreign import ForeignCall, OpReading, is_weight, own_tensors
@@ -212,6 +212,8 @@ def folded(run: OpRun, at: int, transposed: bool = False) -> Saved:
 
 def fixing(shape: Shape) -> str:
     """Return how to get a known size out of a symbolic one."""
+    if len(shape) < 4 and pretty(shape[-1]).isidentifier():  # features as they come, of which nothing was flattened
+        return f"write a number for `{pretty(shape[-1])}` under `inputs`"
     where = "before the `flatten`" if len(shape) == 2 else "and `flatten` before this"
     return f"put `adaptive_avg_pool2d: 1` {where}, or write the size of the input as numbers"
 

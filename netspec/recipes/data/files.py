@@ -14,6 +14,8 @@ Side = Annotated[Any, PerDimension(2, 1)]
 Path = Annotated[str, Field(min_length=1)]
 Folder = Path
 """the folder"""
+TARGETS = "targets"
+"""The column of several targets of a table, which are numbers."""
 Level = Literal["char", "word"]
 """the units that a text is cut into: characters or words"""
 FurtherFile = Path
@@ -100,7 +102,7 @@ class TableFile(DataSet):
     def target_columns(self) -> Mapping[str, Column]:
         """Return the columns of the targets alone."""
         if isinstance(self.target, list) and not self.classes:
-            return {"targets": Column((len(self.target),), target=True)}
+            return {TARGETS: Column((len(self.target),), target=True)}
         dtype = "int64" if self.classes else "float32"
         return {name: Column((), dtype, target=True) for name in self.targets}
 

@@ -27,8 +27,8 @@ class Answer:
     """The prediction for one row, which ``of`` names.
 
     It has ``probabilities`` of the classes, the likeliest first; or ``values``, numbers, and the ``label`` of the class
-    that they decide for, if they do; or ``classes``, one for each position; or a ``text``. ``kept`` are values of the
-    row's table that are copied.
+    that they decide for, if they do; or ``classes``, one for each position; or a ``text``. ``targets`` has the
+    names of the numbers that ``values`` are predictions of, and ``kept`` values of the row's table that are copied.
     """
 
     of: str
@@ -37,6 +37,7 @@ class Answer:
     classes: Any = None
     text: str | None = None
     label: str | None = None
+    targets: Sequence[str] = ()
     kept: Mapping[str, Any] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
@@ -62,6 +63,7 @@ class Predictor:
         self.main, self.loss = next(iter(recipe.losses.items()))
         self.bound = bind_inputs(prepared(self.columns, recipe.prepare), graph.inputs, recipe.inputs)
         self.target = bind_target(self.columns, self.loss, [*self.bound.values()])
+        self.targets = meaning.names.get(self.target, (self.target,))
         self.optional = {column for name, column in self.bound.items() if graph.inputs[name].optional}
         self.inputs = [self.bound.get(name) for name in graph.inputs]
         self.values = [*graph.inputs.values()]
@@ -123,7 +125,7 @@ class Predictor:
         """Return the answer that the output of one row, […], stands for."""
         if self.loss.task == "numbers":
             row = row if self.own_scale is None else self.own_scale(row[None])
-            return Answer(name, values=row.squeeze().tolist())
+            return Answer(name, values=row.squeeze().tolist(), targets=self.targets)
         if self.loss.task == "binary":
             yes = torch.sigmoid(row.flatten())
             if len(yes) > 1:

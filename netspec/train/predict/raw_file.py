@@ -86,6 +86,7 @@ class RawFile:
         self.reader = RawReader(meaning, read, text, keep, warn, **raw["settings"])
         self.reader.kinds = {each["column"]: each["kind"] for each in self.inputs.values()}
         (target,) = {each["target"] for _, each in self.answered.values()}
+        self.targets = meaning.names.get(target, (target,))
         if meaning.columns[target].shifted in read:
             raise UsageError(f"{path} writes texts word by word: `netspec predict RUN` does that, with the run itself")
 
@@ -119,5 +120,7 @@ class RawFile:
             return Answer(name, likeliest(name, shares, class_names(words, len(shares))).probabilities, kept=kept)
         if "classes" in row:
             return Answer(name, classes=row["classes"].tolist(), kept=kept)
-        label = class_names(words, 2)[int(row["label"])] if "label" in row else None
-        return Answer(name, values=np.squeeze(row["values"]).tolist(), label=label, kept=kept)
+        values = np.squeeze(row["values"]).tolist()
+        if "label" not in row:
+            return Answer(name, values=values, targets=self.targets, kept=kept)
+        return Answer(name, values=values, label=class_names(words, 2)[int(row["label"])], kept=kept)

@@ -125,7 +125,7 @@ def told(curve: RateCurve) -> str:
         return f"{steps}: the loss does not fall by more than from batch to batch. {more}"
     first, last = (rounded(curve.rates[at]) for at in places)
     end = f", and diverges at {rounded(curve.rates[-1])}" if curve.diverged else ""
-    return f"{steps}: the loss falls from {first} to {last}{end}. Suggested: {rounded(suggested)}"
+    return f"{steps}: the loss falls at rates from {first} to {last}{end}. Suggested: {rounded(suggested)}"
 
 
 def rounded(rate: float) -> str:

@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from netspec.files import write_text
 from netspec.text.quoting import cell, json_text, visible
@@ -64,8 +65,17 @@ def as_csv(answers: Sequence[Answer]) -> str:
     for number, answer in enumerate(answers):
         fields = answer.plain()
         of, kept, shares = fields.pop("of"), fields.pop("kept", {}), sorted(fields.pop("probabilities", {}).items())
-        pairs = [("of", of), *kept.items(), *fields.items(), *shares]
+        numbers = of_targets(fields.pop("values"), answer, ["of", *kept]) if answer.targets else {}
+        pairs = [("of", of), *kept.items(), *numbers.items(), *fields.items(), *shares]
         if number == 0:
             writer.writerow(cell(name) for name, _ in pairs)
         writer.writerow(json.dumps(value) if isinstance(value, list) else cell(value) for _, value in pairs)
     return text.getvalue()
+
+
+def of_targets(values: Any, answer: Answer, taken: Sequence[str]) -> dict[str, Any]:
+    """Return numbers by the names of their targets; of a name that is ``taken``, ``predicted_NAME``."""
+    names = [f"predicted_{name}" if name in taken else name for name in answer.targets]
+    if len(names) == 1:
+        return {names[0]: values}
+    return dict(zip(names, values, strict=True))

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from netspec.recipes import Column
-from netspec.recipes.data.files import CSV, Parquet, TableFile
+from netspec.recipes.data.files import CSV, TARGETS, Parquet, TableFile
 from netspec.recipes.data.table_column import TableColumn
 from netspec.text.quoting import visible
 from netspec.train.data.arrays import real
@@ -81,6 +81,8 @@ def _read(data_set: TableFile, read: Callable[[str], RawTable], known: Meaning |
     meanings = {name: each.words for name, each in codes.items()}
     parts = (rows["train"], rows.get("validation"), rows.get("test"))
     names = {FEATURES: called} if called else {}
+    if not isinstance(data_set.target, str) and not codes:
+        names[TARGETS] = tuple(data_set.targets)
     return Data(found, *parts, meanings, names, train.file, columns, tuple(notes))
 
 
@@ -124,7 +126,7 @@ def _targets(table: RawTable, data_set: TableFile, codes: Mapping[str, Codes]) -
     numbers = [numbers_in(table, name, maybe_classes(name), LEFT_OUT) for name in data_set.targets]
     if isinstance(data_set.target, str):
         return {data_set.target: real(numbers[0])}
-    return {"targets": real(np.stack(numbers, 1))}
+    return {TARGETS: real(np.stack(numbers, 1))}
 
 
 def maybe_classes(target: str) -> str:
