@@ -119,6 +119,8 @@ def test_build_without_a_renderer_says_how_to_get_one(tiny: str, monkeypatch, ca
         (["ops", "residual"], 2, "`residual` is a structure: see `netspec help residual`"),
         (["export", "tiny.yaml", "-o", "x.onnx", "--device", "warp"], 3, "no device `warp`"),
         (["export", "tiny.yaml", "-o", "x.onnx", "--for", "caffe"], 2, "no runtime `caffe`"),
+        (["export", "tiny.yaml", "-o", "x.onnx", "--keep-float", "fc"], 2, "--keep-float is for --precision int8"),
+        (["export", "tiny.yaml", "-o", "x.onnx", "--for", "openvino=="], 2, "`` is no version: write `openvino=="),
         (["export", "tiny.yaml", "-o", "x.onnx", "--verify-on", "caffe"], 2, "no file is verified on `caffe`"),
         (["export", "tiny.yaml", "-o", "tiny.yaml/x.onnx"], 3, "cannot write"),
     ],

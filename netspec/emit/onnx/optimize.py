@@ -29,7 +29,9 @@ class Optimized(NamedTuple):
     def said(self) -> str:
         """Return it in words."""
         left = self.before - self.shared - self.folded
-        return f"{self.folded} batch norms folded, {self.shared} equal nodes shared: {left} of {self.before} nodes left"
+        norms, nodes = "s" * (self.folded != 1), "s" * (self.shared != 1)
+        removed = f"{self.folded} batch norm{norms} folded, {self.shared} equal node{nodes} shared"
+        return f"{removed}: {left} of {self.before} nodes left"
 
 
 def optimize(builder: GraphBuilder, outputs: Sequence[OnnxValue]) -> Optimized:

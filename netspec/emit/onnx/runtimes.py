@@ -105,11 +105,11 @@ def runtime_named(text: str) -> Runtime:
 
     Raises ``UsageError`` for one that is not known, and for a version before the first known.
     """
-    name, _, said = (part.strip() for part in text.partition("=="))
+    name, equals, said = (part.strip() for part in text.partition("=="))
     if name not in VERSIONS:
         raise UsageError(f"no runtime `{name}`: {did_you_mean(name, VERSIONS) or ', '.join(VERSIONS)}")
     versions = VERSIONS[name]
-    if said and not re.fullmatch(r"\d+(\.\d+)*", said):
+    if equals and not re.fullmatch(r"\d+(\.\d+)*", said):
         raise UsageError(f"`{said}` is no version: write `{name}=={spelled(max(versions))}`")
     version = tuple(map(int, said.split("."))) if said else max(versions)
     known = [each for each in versions if each <= version]

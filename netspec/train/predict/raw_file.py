@@ -98,10 +98,21 @@ class RawFile:
 
     def of_rows(self, inputs: PredictInputs, part: slice) -> Iterator[Answer]:
         """Yield the answers for some rows."""
+        self.guard_sizes(inputs)
         made = self.run({name: np.asarray(rows)[part] for name, rows in inputs.rows.items()})
         for number, name in enumerate(inputs.names[part]):
             kept = {column: values[part][number] for column, values in inputs.kept.items()}
             yield self.answer(name, {kind: rows[number] for kind, rows in made.items()}, kept)
+
+    def guard_sizes(self, inputs: PredictInputs) -> None:
+        """Guard: images are in the size of a file that does not resize them."""
+        for given in self.session.get_inputs():
+            rows = inputs.rows[self.inputs[given.name]["column"]]
+            if self.inputs[given.name]["kind"] == "image" and isinstance(given.shape[1], int):
+                (height, width), (high, wide) = given.shape[1:3], rows.shape[1:3]
+                if (height, width) != (high, wide):
+                    told = f"{inputs.names[0]} is {high}×{wide}, but {self.path} takes images of {height}×{width}"
+                    raise UsageError(f"{told}: resize it, or export with `--opset 18`, which resizes it")
 
     def run(self, rows: Mapping[str, Any]) -> dict[str, Any]:
         """Return the answers for rows by column, [n, …] each, by their kinds."""

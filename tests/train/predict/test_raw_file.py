@@ -140,6 +140,11 @@ def test_images_in_colour(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     run, file = exported(tmp_path, PETS)
     ours, theirs = answers(capsys, run, "pets"), answers(capsys, file, "pets")
     assert [each["class"] for each in ours] == [each["class"] for each in theirs]
+    assert main(["export", run, "--with-prepare", "--optimize", "--opset", "15", "-o", "old.onnx"]) == 0
+    assert "1 batch norm folded" in capsys.readouterr().out
+    assert main(["export", run, "--with-prepare", "--verify-on", "onnxruntime,openvino", "-o", "two.onnx"]) in (2, 3)
+    assert main(["predict", "old.onnx", "pets/cat/0.png"]) == 2
+    assert "0.png is 9×7, but old.onnx takes images of 14×10: resize it" in capsys.readouterr().err
 
 
 def test_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

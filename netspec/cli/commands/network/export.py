@@ -16,6 +16,7 @@ from netspec.cli.options import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
     from typing import Literal
 
@@ -118,6 +119,7 @@ def run(options: Namespace) -> int:
 
     form = form_of(options.opset, options.ir, options.runtime, options.optimize)
     others = other_runtimes(options.verify_on)
+    _guard_options(options, others)
     for text in two_runtimes():
         warn(text)
     if _is_run(options.spec):
@@ -148,6 +150,18 @@ def run(options: Namespace) -> int:
             parity = verify_onnx(graph, module, path, sizes_to_try(graph, options.verify), form, runtime)
         agrees = _told(parity, path) and agrees
     return 0 if agrees else 1
+
+
+def _guard_options(options: Namespace, others: Sequence[str]) -> None:
+    """Guard: no option is given that would change nothing."""
+    from netspec.diagnostics import UsageError
+
+    if options.keep_float and options.precision == "float32":
+        raise UsageError("--keep-float is for --precision int8: without it, all layers are in float32")
+    if others and (options.with_prepare or options.precision != "float32"):
+        raise UsageError(
+            f"--verify-on {','.join(others)} compares networks, not answers or scores of 8 bits: leave it out here"
+        )
 
 
 def _said(path: Path, optimized: bool) -> str:
@@ -211,12 +225,11 @@ def _write_raw(
 ) -> int:
     """Write the file that takes raw rows; give 1 where its answers are not those of the run."""
     from netspec.cli.output import status, warn
-    from netspec.text.quantities import short_bytes
     from netspec.train.predict.raw_export import TOLERANCE, export_raw
 
     with status("exporting, and predicting with the run and the file side by side"):
         made = export_raw(run, graph, module, output, form, effort != "none")
-    print(f"{made.path}  {short_bytes(made.path.stat().st_size)}")
+    print(_said(made.path, form.optimized))
     for note in made.notes:
         print(note)
     if made.difference is None:
