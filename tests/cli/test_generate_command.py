@@ -110,6 +110,10 @@ def test_a_spec_writes_with_weights_and_a_tokenizer(tmp_path: Path, capsys) -> N
     by_text = model.generate("a c d", module, tokenizer=tmp_path / "tokenizer.json", choosing=netspec.Choosing(most=6))
     assert by_text == text.rstrip("\n")
     assert main(["generate", "gpt2", "--prompt", "a", "--tokenizer", str(tmp_path / "none.json")]) == 2
+    tokenizers.Tokenizer(tokenizers.models.WordLevel(words)).save(str(tmp_path / "tokenizer.json"))  # no unknown word
+    capsys.readouterr()
+    assert main(["generate", "gpt2", "--prompt", "xyz", *given, *settings]) == 2
+    assert "the tokenizer cannot read the prompt: " in capsys.readouterr().err
     with pytest.raises(netspec.UsageError, match="a text needs a tokenizer"):
         model.generate("a", module)
 

@@ -67,6 +67,12 @@ def generate(
         raise UsageError("there is no word to go on from: give a prompt")
     if len(prompt) > decoder.most:
         raise UsageError(f"the prompt has {len(prompt)} words, but the network reads at most {decoder.most}")
+    beyond = [int(number) for number in prompt if not 0 <= number < decoder.known]
+    if beyond:
+        raise UsageError(
+            f"the network knows the words 0 to {decoder.known - 1}, and the prompt has {beyond[0]}: is it another "
+            "network's tokenizer?"
+        )
     scores, progress = decoder.read(decoder.start(1, inputs), prompt[None])
     most = min(choosing.most, decoder.most - len(prompt) + 1)
     if choosing.beams > 1:

@@ -40,7 +40,7 @@ class WordDecoder:
 
     def __init__(self, form: CachedForm, step: Run, begin: Run | None, device: torch.device):
         self.form, self.step, self.begin, self.device = form, step, begin, device
-        self.most = most_words(form)
+        self.most, self.known = most_words(form), known_words(form)
         batch = form.step.inputs[form.words].shape[0]
         self.batch = str(batch) if isinstance(batch, Dim) else None
         self.axes = {
@@ -151,6 +151,12 @@ def on_session(graph: Graph, weights: Mapping[str, Tensor], path: Path) -> Run:
         return dict(zip(names, map(torch.from_numpy, session.run(None, arrays))))
 
     return run
+
+
+def known_words(form: CachedForm) -> int:
+    """Return how many words a decoder has numbers for, as its embedding has it."""
+    taken = form.step.input_ranges.get(form.words)
+    return taken.below if taken is not None and isinstance(taken.below, int) else ENDLESS
 
 
 def most_words(form: CachedForm) -> int:

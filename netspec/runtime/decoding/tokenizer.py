@@ -32,8 +32,11 @@ class TokenizerFile:
         self.ends = tuple(number for number in found if number is not None)
 
     def numbers(self, text: str) -> list[int]:
-        """Return the words of a text by their numbers."""
-        numbers: list[int] = self.tokenizer.encode(text).ids
+        """Return the words of a text by their numbers. Raises ``UsageError`` where the tokenizer does not know one."""
+        try:
+            numbers: list[int] = self.tokenizer.encode(text).ids
+        except Exception as reason:  # tokenizers raises nothing more telling
+            raise UsageError(f"the tokenizer cannot read the prompt: {reason}") from None
         return numbers
 
     def text(self, numbers: Sequence[int]) -> str:

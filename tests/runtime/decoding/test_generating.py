@@ -137,3 +137,9 @@ def test_a_prompt_must_fit(decoder: WordDecoder) -> None:
     for length, message in ((0, "give a prompt"), (257, "reads at most 256")):
         with pytest.raises(netspec.UsageError, match=message):
             [*generate(decoder, torch.zeros(length, dtype=torch.int64), Choosing())]
+
+
+@pytest.mark.parametrize("number", [-1, 10**6])
+def test_words_beyond_the_vocabulary_are_told(decoder: WordDecoder, number: int) -> None:
+    with pytest.raises(netspec.UsageError, match=f"the prompt has {number}: is it another network's tokenizer"):
+        [*generate(decoder, torch.tensor([1, number]), Choosing())]
