@@ -6,6 +6,7 @@ import base64
 import io
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import torch
@@ -20,6 +21,7 @@ from netspec.train.data import Data, TensorRows
 from netspec.train.names import resolve
 from netspec.train.report.judged.judge import judge
 from netspec.train.report.judged.judgement import Judgement, Mistake, together
+from netspec.train.report.judged.plots import scatter
 from netspec.train.report.judged.sections import sections
 from netspec.train.setup import Setup
 
@@ -203,3 +205,14 @@ def test_many_classes_are_told_by_their_largest_confusions(tmp_path: Path) -> No
     assert told[2].startswith("7 → 9")
     assert len(told) < 30
     assert "Taken for another" in "".join(sections(found))
+
+
+@pytest.mark.parametrize(("low", "high"), [(40780.0, 221759.0), (-3e6, 2e6), (0.1, 0.5)])
+def test_the_labels_of_a_scatter_are_within_its_picture(low: float, high: float) -> None:
+    drawn = ElementTree.fromstring(scatter([(low, high), (high, low)]))
+    start, _, width, _ = map(float, drawn.attrib["viewBox"].split())
+    for label in drawn.findall("text")[:-1]:
+        long, x = 6.5 * len(label.text or ""), float(label.attrib["x"])
+        left, right = (x - long, x) if label.attrib["text-anchor"] == "end" else (x - long / 2, x + long / 2)
+        assert left >= start
+        assert right <= start + width

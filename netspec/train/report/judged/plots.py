@@ -13,6 +13,9 @@ SIDE, LEFT, TOP = 280, 44, 8
 STRIP = 34
 """Pixels of the strip under the square that has the number of answers in each bin."""
 
+CHARACTER = 8
+"""Pixels that a character of a label may take."""
+
 BASE = TOP + SIDE + 26 + STRIP
 
 TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -64,7 +67,8 @@ def scatter(pairs: Sequence[tuple[float, float]]) -> str:
                 'fill="var(--train)" fill-opacity="0.55"/>'
             )
     parts.append(f'<text class="name" x="{LEFT}" y="{TOP + SIDE + 34}">answers (up) by the right ones (across)</text>')
-    return _svg(parts, TOP + SIDE + 44, "answers by the right ones")
+    longest = CHARACTER * max(map(len, labels), default=0)
+    return _svg(parts, TOP + SIDE + 44, "answers by the right ones", longest)
 
 
 def ticks_between(low: float, high: float) -> list[float]:
@@ -100,9 +104,11 @@ def _line(x: float, y: float, to_x: float, to_y: float, stroke: str, more: str) 
     return f'<line x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}" stroke="{stroke}"{more}/>'
 
 
-def _svg(parts: Sequence[str], height: float, label: str) -> str:
-    width = LEFT + SIDE + 14
+def _svg(parts: Sequence[str], height: float, label: str, longest: int = 0) -> str:
+    """A picture, with room for labels of this length left of the square, and below its ends."""
+    room = max(0, longest + 6 - LEFT)
+    width = room + LEFT + SIDE + max(14, longest // 2)
     return (
-        f'<svg class="plot" width="{width}" height="{height:.0f}" viewBox="0 0 {width} {height:.0f}" role="img" '
+        f'<svg class="plot" width="{width}" height="{height:.0f}" viewBox="{-room} 0 {width} {height:.0f}" role="img" '
         f'aria-label="{label}">{"".join(parts)}</svg>'
     )
