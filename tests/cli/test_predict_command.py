@@ -200,6 +200,14 @@ def test_numbers(capsys: pytest.CaptureFixture[str]):
     assert float(row.rpartition(",")[2]) == pytest.approx(wanted[0].item(), abs=1e-5)
 
 
+def test_answers_are_not_written_over_what_is_read(capsys: pytest.CaptureFixture[str]):
+    text = "x1,x2,y\n1,2,0\n"
+    Path("rows.csv").write_text(text)
+    assert main(["predict", "runs/line/1", "rows.csv", "-o", "./rows.csv"]) == 2
+    assert capsys.readouterr().err == "netspec: -o ./rows.csv would overwrite what is read: name another file\n"
+    assert Path("rows.csv").read_text() == text
+
+
 def test_columns_of_several_targets():
     answers = [Answer(f"a.csv:{row}", values=[row, 0.5], targets=("price", "area"), kept={"area": 7}) for row in (1, 2)]
     assert in_format(answers, "csv") == "of,area,price,predicted_area\na.csv:1,7,1,0.5\na.csv:2,7,2,0.5\n"

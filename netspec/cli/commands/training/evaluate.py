@@ -25,7 +25,7 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--data",
         metavar="TEXT",
-        help="other data, written as under `train.data`, or only the path of data of the same kind: 'csv: new.csv'",
+        help="other data, written as under `train.data`; of data of the same kind, kind and path: 'csv: new.csv'",
     )
     command.add_argument(
         "--augment-test",

@@ -40,12 +40,28 @@ def run(options: Namespace) -> None:
     """Print the answers."""
     from netspec.cli.commands.training.predict.answers import print_answers, write_answers
 
+    _guard_inputs(options)
     predictor = _of_file(options) if options.run.endswith(".onnx") else _of_run(options)
     answers = [answer for text in options.inputs for answer in predictor.answers(text)]
     if options.output is None:
         print_answers(answers, options.format or "text")
     else:
         write_answers(answers, options.output, options.format)
+
+
+def _guard_inputs(options: Namespace) -> None:
+    """Guard: the answers are not written over what they are for, or over the network."""
+    from os.path import exists, samefile
+
+    from netspec.diagnostics import UsageError
+    from netspec.text.quoting import visible
+
+    output = options.output
+    if output is None or not exists(output):
+        return
+    for given in filter(exists, (*options.inputs, options.run)):
+        if samefile(given, output):
+            raise UsageError(f"-o {visible(output)} would overwrite what is read: name another file")
 
 
 def _of_run(options: Namespace) -> Predictor:
