@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from netspec.diagnostics import EnvironmentFault, UsageError
-from netspec.runtime.onnx.session import open_session
+from netspec.runtime.onnx.session import loaded_runtime, open_session
 from netspec.train.data.readers.decoder import Decoder
 from netspec.train.data.readers.tables.features import TableFeatures, raw_values
 from netspec.train.data.readers.tables.raw import RawTable
@@ -72,7 +72,7 @@ class RawFile:
     def __init__(self, path: Path, keep: Sequence[str] = (), warn: Callable[[str], None] = print):
         if not path.is_file():
             raise EnvironmentFault(f"there is no file {path}")
-        self.path, self.session = path, open_session(path)
+        self.path, self.session = path, _opened(path)
         said = self.session.get_modelmeta().custom_metadata_map
         if "netspec.raw" not in said:
             raise UsageError(f"{path} takes no raw rows: `netspec export RUN --with-prepare` writes a file that does")
@@ -135,3 +135,12 @@ class RawFile:
         if "label" not in row:
             return Answer(name, values=values, targets=self.targets, kept=kept)
         return Answer(name, values=values, label=class_names(words, 2)[int(row["label"])], kept=kept)
+
+
+def _opened(path: Path) -> Any:
+    """A session of a file. Raises ``UsageError`` for what onnxruntime does not take."""
+    loaded_runtime()
+    try:
+        return open_session(path)
+    except Exception as fault:  # onnxruntime's own kinds of errors are not public
+        raise UsageError(f"{path} is no ONNX file that onnxruntime takes: {str(fault).splitlines()[0]}") from None

@@ -187,6 +187,10 @@ def test_what_a_file_cannot_take_is_told(tmp_path: Path, capsys: pytest.CaptureF
     assert "save it with 8 bits" in capsys.readouterr().err
     assert main(["predict", "runs/digits/1/model.onnx", "deep.png"]) == 2
     assert "--with-prepare" in capsys.readouterr().err
+    for name, size in (("cut.onnx", 900), ("empty.onnx", 0)):
+        Path(name).write_bytes(Path(file).read_bytes()[:size])
+        assert main(["predict", name, "deep.png"]) == 2
+        assert f"{name} is no ONNX file that onnxruntime takes: " in capsys.readouterr().err
     assert main(["export", "lenet", "--with-prepare", "-o", "lenet.onnx"]) == 2
     assert "is for a run" in capsys.readouterr().err
     assert main(["export", run, "--with-prepare", "--opset", "13", "-o", "old.onnx"]) == 3
