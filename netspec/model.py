@@ -160,12 +160,16 @@ class Model:
         words = None if tokenizer is None else TokenizerFile(Path(tokenizer))
         if isinstance(prompt, str) and words is None:
             raise UsageError("a text needs a tokenizer: name its file, or give the numbers of words")
+        if runtime not in ("torch", "onnx"):
+            raise UsageError(f"a text is written on `torch` or on `onnx`, not on `{runtime}`")
         numbers = words.numbers(prompt) if isinstance(prompt, str) and words is not None else prompt
         chosen = choosing or Choosing()
         if words is not None and not chosen.ends:
             chosen = replace(chosen, ends=words.ends)
+        given = torch.as_tensor(numbers, dtype=torch.int64)
+        if given.dim() != 1:
+            raise UsageError(f"a prompt is the numbers of the words of one text, (T), not {[*given.shape]}")
         decoder = (WordDecoder.on_onnx if runtime == "onnx" else WordDecoder.on_torch)(self.graph, module)
-        given = torch.tensor(numbers, dtype=torch.int64)
         written = [*generate(decoder, given, chosen, inputs)]
         return written if words is None else words.text(written)
 

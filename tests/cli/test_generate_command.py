@@ -116,6 +116,10 @@ def test_a_spec_writes_with_weights_and_a_tokenizer(tmp_path: Path, capsys) -> N
     assert "the tokenizer cannot read the prompt: " in capsys.readouterr().err
     with pytest.raises(netspec.UsageError, match="a text needs a tokenizer"):
         model.generate("a", module)
+    with pytest.raises(netspec.UsageError, match=r"one text, \(T\), not \[1, 2\]"):
+        model.generate(torch.tensor([[1, 2]]), module)
+    with pytest.raises(netspec.UsageError, match="on `torch` or on `onnx`, not on `cuda`"):
+        model.generate([1, 2], module, runtime="cuda")
 
 
 def test_what_writes_no_text_is_told(runs: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
