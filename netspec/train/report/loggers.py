@@ -6,6 +6,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 from netspec.diagnostics import EnvironmentFault
@@ -163,6 +164,13 @@ class Loggers:
             except Exception as fault:  # another program's, of whatever kind: it is not what the run is for
                 self.open.remove(logger)
                 self.warn(f"`{logger.name}` has failed, and gets nothing more of this run: {fault}")
+
+
+def guard_packages(names: Sequence[str]) -> None:
+    """Guard: the packages of loggers are installed. Raises ``EnvironmentFault``."""
+    for name in names:
+        with _opened(name):
+            import_module(LOGGERS[name].package)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from train import small
 
+from netspec.cli import main
 from netspec.diagnostics import EnvironmentFault
 from netspec.train.report.loggers import flat
 
@@ -52,6 +53,13 @@ def test_without_it_a_run_says_what_to_install(name: str, tmp_path: Path, monkey
     with pytest.raises(EnvironmentFault) as found:
         small.begin(small.graph(tmp_path, loggers=name), tmp_path / "run")
     assert str(found.value) == f"`loggers: {name}` needs the package {name}: `pip install 'netspec[{name}]'`"
+
+
+def test_without_it_no_folder_is_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    run = tmp_path / "run"
+    assert main(["train", "xor", "--set", "train.loggers=mlflow", "--devices", "cpu", "-o", str(run)]) == 3
+    assert not run.exists()
 
 
 class Wandb:

@@ -20,6 +20,7 @@ from netspec.text.quoting import shell
 from netspec.train.beforehand import cautions
 from netspec.train.job import Job, complete, first_setup, guard_same, start, summary_of
 from netspec.train.loop.rate_search import search
+from netspec.train.report.loggers import guard_packages
 from netspec.train.report.rates import rounded, told, write_rate_page
 from netspec.train.setup import Setup, read_data, recipe_of
 from netspec.train.stopping import stopped_code
@@ -96,6 +97,8 @@ def work(graph: Graph, loaded: Loaded, asked: Asked, options: Namespace, world: 
     if options.find_lr is not None:
         print(rate_found(first, options))
         return 0
+    if world.is_first:
+        guard_packages(first.recipe.settings.loggers)  # before there is a folder
     weights = start(first, begun)
     if weights is not None and world.is_first:
         tell_loaded(weights, print)
