@@ -39,6 +39,9 @@ def add(commands: Commands) -> None:
 
 def run(options: Namespace) -> None:
     """Print the text, as it is written."""
+    from netspec.cli.program import let_threads_sleep
+
+    let_threads_sleep()  # before torch is imported: a word is too little work for threads that wait awake
     from netspec.cli.commands.training.generate.texts import write_text
 
     write_text(options)
