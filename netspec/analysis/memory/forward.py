@@ -120,7 +120,7 @@ class ForwardPass:
             if self.training:
                 backward = backward_peak(frame.moves, level.outputs, kept, number)
         else:
-            scan = ScanPass(self, frame, inputs)
+            scan = ScanPass(self, frame, inputs, casts=self.nodes.precision == "mixed")
             results = scan.results()
             kept = frame.record.total
             backward = scan.backward(kept, number)

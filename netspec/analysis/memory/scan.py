@@ -36,11 +36,14 @@ class Walk(Protocol):
 
 
 class ScanPass:
-    """A run of a scan: what is ahead, one iteration for the first and one for each of the others, what is behind."""
+    """A run of a scan: what is ahead, one iteration for the first and one for each of the others, what is behind.
 
-    def __init__(self, walk: Walk, frame: RunningLevel, inputs: Sequence[PlacedTensor | None]):
+    ``casts``: autocast gives the iterations copies of the weights, in half as many bytes.
+    """
+
+    def __init__(self, walk: Walk, frame: RunningLevel, inputs: Sequence[PlacedTensor | None], casts: bool):
         assert frame.level.loop is not None
-        self.walk, self.frame, self.given = walk, frame, inputs
+        self.walk, self.frame, self.given, self.casts = walk, frame, inputs, casts
         self.loop, self.schedule = frame.level.loop, ScanSchedule(frame.level)
         self.transients: tuple[Size, ...] = ()  # the gradients that are there for a moment
         self.whole: dict[Value, PlacedTensor | None] = dict(zip(self.schedule.sequences, inputs))
@@ -96,7 +99,8 @@ class ScanPass:
         """
         whole = [placed for placed in (*stacked.values(), *self.given) if placed is not None and placed.needs]
         weights = self.frame.weights
-        added = 2 * max(weights.values(), key=self.frame.live.number, default=0)  # an iteration's own, and the sum
+        # An iteration's own and the sum, made anew; of copies they take the room of the weights' own, which come last.
+        added = 0 if self.casts else 2 * max(weights.values(), key=self.frame.live.number, default=0)
         return step + total(weights.values()) + added + total(placed.size for placed in whole)
 
     def backward(self, kept: Size, number: Callable[[Size], int]) -> Peak:
