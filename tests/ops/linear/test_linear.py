@@ -53,9 +53,18 @@ def test_affine_refuses_what_does_not_fit() -> None:
             case.op().infer(*case.tensors())
 
 
-def test_asks_for_a_known_size() -> None:
+@pytest.mark.parametrize(
+    ("shape", "wanted"),
+    [
+        ("N 3 H", "write a number for `H` under `inputs`"),
+        (
+            "N 3 H W",
+            "put `adaptive_avg_pool2d: 1` and `flatten` before this, or write the size of the input as numbers",
+        ),
+    ],
+)
+def test_asks_for_a_known_size(shape: str, wanted: str) -> None:
     with pytest.raises(ShapeError) as found:
-        case("linear", out_features=3).op().infer(Tensor(read_shape("N 3 H")))
-    assert str(found.value) == "the last dimension that linear takes must be a known number, but is H"
-    wanted = "put `adaptive_avg_pool2d: 1` and `flatten` before this, or write the size of the input as numbers"
+        case("linear", out_features=3).op().infer(Tensor(read_shape(shape)))
+    assert str(found.value) == f"the last dimension that linear takes must be a known number, but is {shape[-1]}"
     assert found.value.help == wanted
