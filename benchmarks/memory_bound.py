@@ -1,4 +1,4 @@
-"""Whether a step that is planned for a bound, as ``memory:`` of a recipe plans it, keeps to the bound, on CPU.
+"""Holds the peak of a step that is planned for a bound, as ``memory:`` of a recipe plans it, against the bound, on CPU.
 
 Six networks, each with three bounds between the least that a step can take and what it takes without one. Measured is
 the peak of the step that the planner chooses, in bytes, as ``memory.py`` measures it; beside it stands what was

@@ -1,8 +1,8 @@
 """Which runtimes load the zoo's ONNX files, and give what PyTorch does: a table, made by a command.
 
-    python benchmarks/targets.py --runtimes /tmp/runtimes -o benchmarks/TARGETS.md   # all forms of all families
-    python benchmarks/targets.py --runtimes /tmp/runtimes lenet gpt2 --only openvino
-    python benchmarks/targets.py --runtimes /tmp/runtimes --tools -o benchmarks/TARGETS.md  # tools that change files
+    python benchmarks/targets.py --runtimes ../runtimes -o benchmarks/TARGETS.md   # all forms of all families
+    python benchmarks/targets.py --runtimes ../runtimes lenet gpt2 --only openvino
+    python benchmarks/targets.py --runtimes ../runtimes --tools -o benchmarks/TARGETS.md  # tools that change files
 
 Every entry is written as `netspec export` does it, with weights from which something can be told, and in small where
 its family can be. Each runtime runs it at two or three sizes of its symbolic dimensions, in a process of its own:

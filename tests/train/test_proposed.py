@@ -1,4 +1,4 @@
-"""What a run proposes where a recipe is missing or something in it is misspelt, and what it says of usual values."""
+"""The proposals of a run where a recipe is missing or something in it is misspelt, and its words on usual values."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from netspec.runtime.onnx.verify import compare_onnx
 
 
 def captured(graph: onnx.GraphProto) -> Iterator[str]:
-    """What the nodes of a body read that is not the body's."""
+    """Return what the nodes of a body read that is not the body's."""
     own = {"", *(each.name for each in (*graph.input, *graph.initializer))}
     own |= {name for node in graph.node for name in node.output}
     for node in graph.node:

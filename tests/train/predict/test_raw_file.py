@@ -92,7 +92,7 @@ def exported(folder: Path, spec: str, *options: str) -> tuple[str, str]:
 
 
 def answers(capsys: pytest.CaptureFixture[str], run: str, *inputs: str) -> list[dict[str, Any]]:
-    """What `netspec predict` says."""
+    """Return what `netspec predict` says."""
     capsys.readouterr()
     assert main(["predict", run, *inputs, "--format", "json"]) == 0
     found: list[dict[str, Any]] = json.loads(capsys.readouterr().out)
