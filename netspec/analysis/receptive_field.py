@@ -72,9 +72,14 @@ def hull(spans: Sequence[AccessWindow]) -> AccessWindow:
     return AccessWindow(spans[0].stride, min(span.first for span in spans), max(span.last for span in spans))
 
 
+def field_sizes(field: Field) -> list[int]:
+    """Places of the input along each spatial dimension, ``[43, 43]``; none for ``ALL``."""
+    return [math.floor(span.last) - math.ceil(span.first) + 1 for span in field]
+
+
 def field_text(field: Field) -> str:
     """``43``, ``1×7``, ``all``."""
     if field == ALL:
         return "all"
-    sizes = [math.floor(span.last) - math.ceil(span.first) + 1 for span in field]
+    sizes = field_sizes(field)
     return str(sizes[0]) if len(set(sizes)) == 1 else "×".join(map(str, sizes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,8 +35,8 @@ def say(text: str) -> None:
 
 
 def _width() -> int:
-    """Return the terminal's width, from 80 to 160; 80 where there is none."""
-    if not sys.stdout.isatty():
+    """Return the width of the terminal, or that which COLUMNS says, from 80 to 160; 80 where there is neither."""
+    if not (sys.stdout.isatty() or os.environ.get("COLUMNS")):
         return 80
     from shutil import get_terminal_size
 

@@ -32,3 +32,14 @@ def test_a_folder_that_is_a_file(name: str, tmp_path: Path, capsys: pytest.Captu
     assert main(["build", str(spec), "-o", str(tmp_path / name)]) == 3
     assert f"{tmp_path / name} is not a folder" in capsys.readouterr().err
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_pipe_is_as_wide_as_one_says(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    def columns() -> list[str]:
+        assert main(["shapes", "alexnet"]) == 0
+        return next(line for line in capsys.readouterr().out.split("\n") if line.startswith("layer")).split()
+
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert columns() == ["layer", "op", "output", "params", "MACs"]
+    monkeypatch.setenv("COLUMNS", "120")
+    assert columns() == ["layer", "op", "output", "params", "MACs", "share", "field", "kept", "line", "input"]

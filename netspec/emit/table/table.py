@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.analysis.costs import Costs
 from netspec.analysis.memory import Memory
+from netspec.analysis.receptive_field import field_sizes, receptive_fields
 from netspec.analysis.rows import LayerRow, layer_rows, record
 from netspec.dims import Shape, plain_shape
 from netspec.emit.table.columns import marks
@@ -87,7 +88,8 @@ class ShapeTable:
             "outputs": {name: plain_shape(output.value.shape) for name, output in graph.outputs.items()},
         }
         parts = [f"{json_text(key)}: {json_text(value)}" for key, value in head.items()]
-        rows = ",\n    ".join(json_text(self._record(row)) for row in self.rows)
+        fields = {path: field_sizes(field) or "all" for path, field in receptive_fields(graph).items()}
+        rows = ",\n    ".join(json_text(self._record(row, fields.get(row.path))) for row in self.rows)
         parts.append(f'"rows": [\n    {rows}\n  ]' if rows else '"rows": []')
         parts += [
             f"{json_text(key)}: {json_text(value)}"
@@ -96,8 +98,9 @@ class ShapeTable:
         parts += [] if self.times is None else [f'"time": {json_text(time_record(self.times))}']
         return "{\n  " + ",\n  ".join(parts) + "\n}"
 
-    def _record(self, row: LayerRow) -> dict[str, Any]:
-        return record(row) | ({} if self.times is None else seconds_record(self.times.at(row.path)))
+    def _record(self, row: LayerRow, field: list[int] | str | None) -> dict[str, Any]:
+        known = record(row) | ({} if field is None else {"receptive_field": field})
+        return known | ({} if self.times is None else seconds_record(self.times.at(row.path)))
 
     def to_csv(self) -> str:
         """The rows as CSV, shapes as in ``[N, 64, ceil(H/2), ceil(W/2)]``, several of them apart by semicolons."""

@@ -231,6 +231,7 @@ def test_json_gives_every_row_back(name):
     assert read["outputs"] == {name: plain_shape(out.value.shape) for name, out in made.graph.outputs.items()}
     assert read["totals"] == {"params": made.params, "frozen": 0, "macs": made.macs}
     for found, row in zip(read["rows"], made, strict=True):
+        found.pop("receptive_field", None)  # is tested below
         assert found == {
             "path": row.path,
             "op": row.op,
@@ -241,6 +242,17 @@ def test_json_gives_every_row_back(name):
             "line": row.line,
             **({"training": True} if row.training else {}),
         }
+
+
+def test_json_has_receptive_fields():
+    rows = json.loads(ShapeTable(compile_spec("alexnet")).to_json())["rows"]
+    fields = {row["path"]: row.get("receptive_field") for row in rows}
+    # Araujo, Norris and Sim 2019, the table of AlexNet's, whose last pooling has 195
+    assert [fields[path] for path in ("0", "2", "3", "5", "6", "8", "10", "12")] == [
+        [size, size] for size in (11, 19, 51, 67, 99, 131, 163, 195)
+    ]
+    assert fields["14"] is None  # a linear map has no places
+    assert {row["path"]: row for row in json.loads(resnet().to_json())["rows"]}["8"]["receptive_field"] == "all"
 
 
 def test_json_writes_symbolic_sizes_as_text():
