@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 from browser import Watch, launched, needs_browser
@@ -34,7 +34,7 @@ class Served:
     """A running `netspec serve` of `it.yaml` in a folder."""
 
     def __init__(self, folder: Path, *options: str):
-        command = [sys.executable, "-m", "netspec", "serve", "it.yaml", "--port", "0", *options]
+        command = [sys.executable, "-m", "netspec", "serve", "it.yaml", *(options or ("--port", "0"))]
         self.process = subprocess.Popen(
             command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8"
         )
@@ -88,7 +88,7 @@ def save(path: Path, text: str) -> None:
     os.replace(beside, path)
 
 
-def events(served: Served) -> Iterator[dict[str, object]]:
+def events(served: Served) -> Iterator[dict[str, Any]]:
     connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=PATIENCE)
     connection.request("GET", "/events", headers={"Host": f"localhost:{served.port}"})
     answer = connection.getresponse()
@@ -137,14 +137,19 @@ def test_the_page_asks_its_server_alone(served: Served):
 
 def test_a_save_is_news(served: Served, tmp_path: Path):
     news = events(served)
-    assert next(news) == {"version": 1, "fault": ""}
+    first = next(news)
+    assert (first["fault"], first["texts"], first["marks"]) == ("", [], [])
     save(tmp_path / "it.yaml", FAULTY)
     told = next(news)
-    assert told["version"] == 1
+    assert told["version"] == first["version"]
     assert str(told["fault"]).startswith("error[unknown-op]")
+    assert told["texts"] == [{"name": "it.yaml", "text": FAULTY}]
+    assert [(mark["text"], mark["line"]) for mark in told["marks"]] == [(0, 5)]
     assert "fc" in served.ask()[1]
     save(tmp_path / "it.yaml", SOUND.replace("fc", "head"))
-    assert next(news) == {"version": 2, "fault": ""}
+    mended = next(news)
+    assert mended["fault"] == ""
+    assert mended["version"] != first["version"]
     assert "head" in served.ask()[1]
     (tmp_path / "it.yaml").unlink()
     assert "no such file" in str(next(news)["fault"])
@@ -198,6 +203,81 @@ def test_a_spec_that_was_never_right_is_told_until_it_is(tmp_path: Path):
         expect(page.locator('tr[data-path="fc"]')).to_have_count(1)
         assert watch.said == []
     assert served.end() == 0
+
+
+MORE = SOUND + "  - relu\n  - linear: {name: last, out_features: 2}\n"
+MORE_AT_FAULT = MORE.replace("  - relu\n", "  - dropout: 0.1\n  - reluu\n")
+
+
+@needs_browser
+def test_the_line_at_fault_is_lit_in_the_text_as_it_was_saved(tmp_path: Path):
+    (tmp_path / "it.yaml").write_text(MORE, encoding="utf-8")
+    served = Served(tmp_path)
+    with launched() as browser:
+        page = browser.new_page(viewport={"width": 1400, "height": 800})
+        page.goto(served.url)
+        expect(page.locator('tr[data-path="last"]')).to_have_count(1)
+        save(tmp_path / "it.yaml", MORE_AT_FAULT)
+        fault = page.locator("#source li.fault")
+        expect(fault).to_have_count(1)
+        assert fault.text_content() == "  - reluu"
+        assert "relu" in str(fault.get_attribute("data-fault"))
+        expect(page.locator("#source li").nth(5)).to_have_text("  - dropout: 0.1")
+        box, shown = page.locator("#fault").bounding_box(), fault.bounding_box()
+        assert box is not None
+        assert shown is not None
+        assert shown["y"] + shown["height"] <= box["y"], "the error covers the line that it is about"
+
+        page.locator('tr[data-path="last"]').click()  # lines that are as before belong to their layers still
+        expect(page.locator("#source li.selected")).to_have_text("  - linear: {name: last, out_features: 2}")
+        save(tmp_path / "it.yaml", MORE)
+        expect(page.locator("#source li.fault")).to_have_count(0)
+    assert served.end() == 0
+
+
+@needs_browser
+def test_a_fault_is_closed_and_a_page_that_is_stale_says_so(served: Served, tmp_path: Path):
+    with launched() as browser:
+        page = browser.new_page()
+        page.goto(served.url)
+        page.locator('tr[data-path="fc"]').click()
+        expect(page.locator("#sign")).to_be_hidden()
+        save(tmp_path / "it.yaml", FAULTY)
+        expect(page.locator("#fault")).to_be_visible()
+        expect(page.locator("#sign")).to_contain_text("last valid state")
+        page.keyboard.press("Escape")
+        expect(page.locator("#fault")).to_have_count(0)
+        expect(page.locator('tr[data-path="fc"]')).to_have_class("selected")  # Esc closed the fault alone
+        expect(page.locator("#sign")).to_contain_text("last valid state")
+        expect(page.locator("#source li.fault")).to_have_count(1)
+        page.get_by_role("button", name="show the error").click()
+        expect(page.locator("#fault")).to_contain_text("error[unknown-op]")
+        page.get_by_role("button", name="Close the error").click()
+        expect(page.locator("#fault")).to_have_count(0)
+        save(tmp_path / "it.yaml", FAULTY.replace("liner", "linnear"))
+        expect(page.locator("#fault")).to_contain_text("linnear")  # another fault is shown again
+        save(tmp_path / "it.yaml", SOUND)
+        expect(page.locator("#sign")).to_be_hidden()
+        expect(page.locator("#fault")).to_have_count(0)
+
+
+@needs_browser
+def test_a_page_whose_server_is_gone_says_so_and_comes_back(tmp_path: Path):
+    (tmp_path / "it.yaml").write_text(SOUND, encoding="utf-8")
+    served = Served(tmp_path)
+    with launched() as browser:
+        page = browser.new_page()
+        page.goto(served.url)
+        page.locator('#heat button[value="params"]').click()
+        assert served.end() == 0
+        expect(page.locator("#sign")).to_contain_text("no longer answers")
+        expect(page.locator('tr[data-path="fc"]')).to_have_count(1)
+        save(tmp_path / "it.yaml", SOUND.replace("fc", "head"))  # while nobody looks
+        again = Served(tmp_path, "--port", str(served.port))
+        expect(page.locator('tr[data-path="head"]')).to_have_count(1, timeout=20_000)
+        expect(page.locator("#sign")).to_be_hidden()
+        expect(page.locator('#heat button[value="params"]')).to_have_attribute("aria-pressed", "true")
+        assert again.end() == 0
 
 
 def test_a_request_has_its_time(monkeypatch: pytest.MonkeyPatch):

@@ -28,15 +28,16 @@ SCRIPTS = (
     "table.js",
     "source.js",
     "search.js",
+    "panes.js",
     "explorer.js",
 )
-LIVE = ("keep.js", "live.js")
+LIVE = ("keep.js", "faults.js", "live.js")
 
 
 def explorer_page(
     graph: Graph,
     *,
-    version: int | None = None,
+    version: str | None = None,
     times: StepTime | None = None,
     differences: LayerDifferences | None = None,
 ) -> str:
@@ -54,16 +55,16 @@ def explorer_page(
     return _page("explorer.html", [*SCRIPTS, *(LIVE if live else [])], styles, version, _as_data(data))
 
 
-def waiting_page(version: int) -> str:
+def waiting_page(version: str) -> str:
     """Return the page of a spec that has not been right yet: it shows the faults until there are none."""
     return _page("waiting.html", ["live.js"], ["live.css"], version)
 
 
-def _page(template: str, scripts: Sequence[str], styles: Sequence[str], version: int | None, data: str = "") -> str:
+def _page(template: str, scripts: Sequence[str], styles: Sequence[str], version: str | None, data: str = "") -> str:
     script, style = _joined(scripts), _joined(styles)
     parts = {
         "policy": _policy(script, style, live=version is not None),
-        "version": "" if version is None else str(version),
+        "version": version or "",
         "style": style,
         "script": script,
         "data": data,

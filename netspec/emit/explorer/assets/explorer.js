@@ -80,7 +80,7 @@ function showStatus(row) {
   const status = document.getElementById("status");
   status.replaceChildren();
   if (!row) {
-    const keys = [["/", "search"], ["↑ ↓ ← →", "table"], ["+ −", "zoom"], ["0", "fit"], ["Esc", "clear"]];
+    const keys = [["/", "search"], ["↑ ↓ ← →", "table"], ["+ −", "zoom"], ["0", "fit"], ["1 2 3", "panes"], ["Esc", "clear"]];
     status.append(...keys.map(([key, what]) => html("span", {}, html("kbd", {}, key), ` ${what}`)));
     return;
   }
@@ -266,6 +266,7 @@ function drawFacts() {
   for (const { text, at } of network.constraints) {
     const button = html("button", { type: "button", title: "show the line" }, text);
     button.addEventListener("click", () => {
+      togglePane("source", true);
       bringLine(lineKey(at));
       hoverLine(lineKey(at));
     });
@@ -343,6 +344,9 @@ const KEYS = {
   "=": () => zoomBy(1.25),
   "-": () => zoomBy(0.8),
   0: fitAll,
+  1: () => togglePane("diagram"),
+  2: () => togglePane("table"),
+  3: () => togglePane("source"),
   Escape: () => {
     clearLight();
     select("");
@@ -379,16 +383,18 @@ function start() {
   for (const listen of [listenToDiagram, listenToTable, listenToSource, listenToSearch]) listen();
   for (const listen of [listenToControls, listenToKeys]) listen();
   new ResizeObserver(onResize).observe(canvas);
+  new ResizeObserver(fitColumns).observe(tablePane);
 }
 
 let paneWidth = canvas.clientWidth;
 
-/** Keep the middle where it is when the pane's width changes. */
+/** Keep the middle where it is when the pane's width changes; a pane that is hidden has none. */
 function onResize() {
-  panBy((canvas.clientWidth - paneWidth) / 2, 0);
+  if (!canvas.clientWidth) return;
+  if (paneWidth) panBy((canvas.clientWidth - paneWidth) / 2, 0);
+  else fitWidth();
   paneWidth = canvas.clientWidth;
   paneHeight = canvas.clientHeight;
-  fitColumns();
 }
 
 start();

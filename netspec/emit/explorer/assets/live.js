@@ -1,23 +1,66 @@
 "use strict";
 
-// A page that `netspec serve` gives: it loads itself anew when the spec was saved, and shows what is wrong with it.
+// A page that `netspec serve` gives: it loads itself anew when the spec was saved, shows what is wrong with it, and says
+// when it is no longer what the file says, or when no server answers.
 
-/** Lay what is wrong over the page; an empty text takes it away. */
-function showFault(text) {
-  document.getElementById("fault")?.remove();
-  if (!text) return;
-  const overlay = document.createElement("section");
-  overlay.id = "fault";
-  overlay.setAttribute("role", "alert");
-  const told = document.createElement("pre");
-  for (const line of text.split("\n")) {
-    const part = document.createElement("span");
-    part.className = kindOfLine(line);
-    part.textContent = `${line}\n`;
-    told.append(part);
+const AGAIN = 1000;
+const STATES = {
+  current: "",
+  stale: "The file has an error. This is its last valid state.",
+  waiting: "",
+  gone: "netspec serve no longer answers. This page tries again every second.",
+};
+const isWaiting = document.querySelector(".waiting") !== null;
+
+let fault = "";
+let isAnswered = true;
+
+/** Lay out an element with text alone in it. */
+function made(name, attributes, text = "") {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.textContent = text;
+  return element;
+}
+
+/** Say above the panes how the page stands to the file. */
+function showSign() {
+  const state = !isAnswered ? "gone" : !fault ? "current" : isWaiting ? "waiting" : "stale";
+  let sign = document.getElementById("sign");
+  if (!sign) {
+    sign = made("div", { id: "sign", role: "status" });
+    document.body.insertBefore(sign, document.querySelector("main") ?? document.body.firstChild);
   }
-  overlay.append(told);
-  document.body.append(overlay);
+  sign.hidden = !STATES[state];
+  sign.dataset.state = state;
+  sign.replaceChildren(made("span", {}, STATES[state]));
+  if (state !== "stale" || document.getElementById("fault")) return;
+  const button = made("button", { type: "button" }, "show the error");
+  button.addEventListener("click", () => showFault());
+  sign.append(button);
+}
+
+/** Show what is wrong below the panes. */
+function showFault() {
+  document.getElementById("fault")?.remove();
+  if (fault) {
+    const box = made("section", { id: "fault", role: "alert", "aria-label": "What is wrong with the file" });
+    const told = document.createElement("pre");
+    for (const line of fault.split("\n")) told.append(made("span", { class: kindOfLine(line) }, `${line}\n`));
+    box.append(told);
+    if (!isWaiting) {
+      const close = made("button", { type: "button", "aria-label": "Close the error", title: "close (Esc)" }, "×");
+      close.addEventListener("click", closeFault);
+      box.append(close);
+    }
+    document.body.insertBefore(box, document.querySelector("main")?.nextSibling ?? null);
+  }
+  showSign();
+}
+
+function closeFault() {
+  document.getElementById("fault")?.remove();
+  showSign();
 }
 
 /** What a line of a rendered diagnostic is: its head, its underlines, its help. */
@@ -28,9 +71,37 @@ function kindOfLine(line) {
   return "";
 }
 
-const news = new EventSource("/events");
-news.addEventListener("message", (event) => {
-  const { version, fault } = JSON.parse(event.data);
-  if (!fault && String(version) !== document.documentElement.dataset.version) location.reload();
-  else showFault(fault);
-});
+/** Take news: another version is loaded; a fault, or that it is gone, is shown over this one. */
+function take(news) {
+  isAnswered = true;
+  if (!news.fault && news.version !== document.documentElement.dataset.version) return location.reload();
+  const isNew = news.fault !== fault;
+  fault = news.fault;
+  if (isNew) showFault();
+  else showSign();
+  document.dispatchEvent(new CustomEvent("fault", { detail: news }));
+}
+
+/** Listen to the server; where it does not answer, try again until it does. */
+function listen() {
+  const stream = new EventSource("/events");
+  stream.addEventListener("message", (event) => take(JSON.parse(event.data)));
+  stream.addEventListener("error", () => {
+    stream.close();
+    isAnswered = false;
+    showSign();
+    setTimeout(listen, AGAIN);
+  });
+}
+
+document.addEventListener(
+  "keydown",
+  (event) => {
+    if (event.key !== "Escape" || isWaiting || !document.getElementById("fault")) return;
+    event.stopImmediatePropagation();
+    event.preventDefault();
+    closeFault();
+  },
+  true,
+);
+listen();

@@ -8,28 +8,40 @@ const tabs = document.getElementById("tabs");
 let shownSource = 0;
 let yamlLines = new Map();
 
+/** Lines that stand in the place of a file's own while it is at fault, by the file's number. */
+const drafts = new Map();
+
 function drawTabs() {
+  tabs.replaceChildren();
   network.sources.forEach((source, number) => {
-    const tab = html("button", { role: "tab", type: "button", "aria-selected": number === 0 }, source.name);
+    const tab = html("button", { role: "tab", type: "button", "aria-selected": number === shownSource }, source.name);
     tab.addEventListener("click", () => showSource(number));
     tabs.append(tab);
   });
 }
 
+function linesIn(text) {
+  const lines = text.split(/\r?\n/);
+  return lines.at(-1) === "" ? lines.slice(0, -1) : lines;
+}
+
+function linesOfSource(number) {
+  return linesIn(network.sources[number].text).map((text, at) => ({ text, key: `${number}:${at + 1}` }));
+}
+
 function showSource(number) {
   shownSource = number;
   [...tabs.children].forEach((tab, at) => tab.setAttribute("aria-selected", at === number));
-  const texts = network.sources[number].text.split(/\r?\n/);
-  if (texts.at(-1) === "") texts.pop();
+  const lines = drafts.get(number) ?? linesOfSource(number);
   yamlLines = new Map();
   listing.replaceChildren(
-    ...texts.map((text, at) => {
-      const line = html("li", { "data-line": `${number}:${at + 1}` }, ...coloured(text));
-      yamlLines.set(`${number}:${at + 1}`, line);
+    ...lines.map(({ text, key }) => {
+      const line = html("li", { "data-line": key }, ...coloured(text));
+      if (key) yamlLines.set(key, line);
       return line;
     }),
   );
-  listing.style.setProperty("--digits", `${String(texts.length).length}ch`);
+  listing.style.setProperty("--digits", `${String(lines.length).length}ch`);
   markLines();
 }
 

@@ -17,7 +17,7 @@ def add(commands: Commands) -> None:
         commands,
         "serve",
         "Serve the explorer to browsers on this machine. The page reloads whenever the spec or a file that it imports"
-        " is saved; an error is shown over the last valid page. Press Ctrl-C to stop.",
+        " is saved; an error is shown below the last valid page. Press Ctrl-C to stop.",
     )
     add_spec_arguments(command)
     command.add_argument("--port", type=int, metavar="N", help="the port to listen on (default: 4800, or a free one)")

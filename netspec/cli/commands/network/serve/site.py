@@ -7,21 +7,23 @@ another site that had its name led here would be refused.
 from __future__ import annotations
 
 import json
+import secrets
 import socket
 import sys
 import threading
 import time
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from netspec.analysis.constraints import file_name
 from netspec.cli.faults import tell_error
 from netspec.cli.watched import PAUSE, Watched
-from netspec.diagnostics import EnvironmentFault, NetspecError, SpecError
+from netspec.diagnostics import Diagnostic, EnvironmentFault, NetspecError, SpecError
 from netspec.diagnostics.text import Layout, render_all
 from netspec.emit.explorer import explorer_page, waiting_page
 from netspec.graph import Graph
@@ -39,33 +41,62 @@ PATIENCE = 10.0
 LAYOUT = Layout(width=100)
 
 
-class News(NamedTuple):
-    """An event for pages: the version of the spec that was last right, and its faults now."""
+class Text(NamedTuple):
+    """A file at fault as it was saved."""
 
-    version: int
-    fault: str
+    name: str
+    text: str
+
+
+class Mark(NamedTuple):
+    """A line at fault: the number of its text, the line from 1, and what is said there."""
+
+    text: int
+    line: int
+    said: str
+
+
+class News(NamedTuple):
+    """An event for pages: the version of the spec that was last right, and its faults now, as text and by line."""
+
+    version: str
+    fault: str = ""
+    texts: tuple[Text, ...] = ()
+    marks: tuple[Mark, ...] = ()
+
+    def to_json(self) -> str:
+        """Return the news as the page reads it."""
+        texts, marks = [[each._asdict() for each in found] for found in (self.texts, self.marks)]
+        return json.dumps({"version": self.version, "fault": self.fault, "texts": texts, "marks": marks})
 
 
 class Site:
-    """The site that is served: the last good page, and news for those who listen."""
+    """The site that is served: the last good page, and news for those who listen.
+
+    Its versions are no other server's, so that a page which outlives a server loads that of the next.
+    """
 
     def __init__(self) -> None:
-        self.page = waiting_page(0)
-        self.news = News(0, "")
-        self.count = 0
+        self.own = secrets.token_hex(4)
+        self.count = self.shown = 0
+        self.news = News(f"{self.own}.0")
+        self.page = waiting_page(self.news.version)
         self.changed = threading.Condition()
 
     def show(self, graph: Graph) -> None:
         """A good spec: a new page, and nothing wrong."""
-        page = explorer_page(graph, version=self.news.version + 1)
-        self._tell(News(self.news.version + 1, ""), page)
+        self.shown += 1
+        news = News(f"{self.own}.{self.shown}")
+        self._tell(news, explorer_page(graph, version=news.version))
 
     def show_fault(self, fault: NetspecError) -> None:
-        """A spec at fault: the page stays, with what is wrong over it."""
-        text = (
-            render_all(fault.diagnostics, fault.more, LAYOUT) if isinstance(fault, SpecError) else f"netspec: {fault}"
-        )
-        self._tell(News(self.news.version, text), self.page)
+        """A spec at fault: the page stays, with what is wrong below it."""
+        if isinstance(fault, SpecError):
+            text = render_all(fault.diagnostics, fault.more, LAYOUT)
+            news = News(self.news.version, text, *_places(fault.diagnostics))
+        else:
+            news = News(self.news.version, f"netspec: {fault}")
+        self._tell(news, self.page)
 
     def _tell(self, news: News, page: str) -> None:
         with self.changed:
@@ -78,6 +109,17 @@ class Site:
         with self.changed:
             self.changed.wait_for(lambda: self.count != count, HEARTBEAT)
             return self.count
+
+
+def _places(diagnostics: Sequence[Diagnostic]) -> tuple[tuple[Text, ...], tuple[Mark, ...]]:
+    """Return the files that diagnostics are about, and the lines that they underline first."""
+    sources = list({id(each.primary.span.source): each.primary.span.source for each in diagnostics}.values())
+    marks = []
+    for each in diagnostics:
+        span, said = each.primary.span, each.primary.text or each.message
+        number = next(at for at, source in enumerate(sources) if source is span.source)
+        marks.append(Mark(number, span.line, said))
+    return tuple(Text(file_name(source), source.text) for source in sources), tuple(marks)
 
 
 class Server(ThreadingHTTPServer):
@@ -151,7 +193,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             while True:
                 count, news = site.count, site.news
-                self.wfile.write(f"data: {json.dumps(news._asdict())}\n\n".encode() if told != count else b":\n\n")
+                self.wfile.write(f"data: {news.to_json()}\n\n".encode() if told != count else b":\n\n")
                 self.wfile.flush()
                 told = count
                 site.wait(count)
