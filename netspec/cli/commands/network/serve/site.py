@@ -41,14 +41,14 @@ PATIENCE = 10.0
 LAYOUT = Layout(width=100)
 
 
-class Text(NamedTuple):
+class SavedText(NamedTuple):
     """A file at fault as it was saved."""
 
     name: str
     text: str
 
 
-class Mark(NamedTuple):
+class FaultLine(NamedTuple):
     """A line at fault: the number of its text, the line from 1, and what is said there."""
 
     text: int
@@ -61,8 +61,8 @@ class News(NamedTuple):
 
     version: str
     fault: str = ""
-    texts: tuple[Text, ...] = ()
-    marks: tuple[Mark, ...] = ()
+    texts: tuple[SavedText, ...] = ()
+    marks: tuple[FaultLine, ...] = ()
 
     def to_json(self) -> str:
         """Return the news as the page reads it."""
@@ -111,15 +111,15 @@ class Site:
             return self.count
 
 
-def _places(diagnostics: Sequence[Diagnostic]) -> tuple[tuple[Text, ...], tuple[Mark, ...]]:
+def _places(diagnostics: Sequence[Diagnostic]) -> tuple[tuple[SavedText, ...], tuple[FaultLine, ...]]:
     """Return the files that diagnostics are about, and the lines that they underline first."""
     sources = list({id(each.primary.span.source): each.primary.span.source for each in diagnostics}.values())
     marks = []
     for each in diagnostics:
         span, said = each.primary.span, each.primary.text or each.message
         number = next(at for at, source in enumerate(sources) if source is span.source)
-        marks.append(Mark(number, span.line, said))
-    return tuple(Text(file_name(source), source.text) for source in sources), tuple(marks)
+        marks.append(FaultLine(number, span.line, said))
+    return tuple(SavedText(file_name(source), source.text) for source in sources), tuple(marks)
 
 
 class Server(ThreadingHTTPServer):
