@@ -84,7 +84,7 @@ class Loss(Ingredient):
         if not self.per_class:
             return self._unequal(output, column)
         if column.dtype not in ("int64", "bool"):
-            return f"`{self.name}` expects classes, but the target contains real numbers"
+            return f"`{self.name}` expects classes, but the target is read as real numbers"
         if len(shape) != len(column.shape) + 2:
             wanted = "one dimension more than the target, for the classes"
             sizes = ", ".join([pretty(shape[0]), *("?" if size is None else str(size) for size in column.shape)])
