@@ -1,4 +1,4 @@
-"""Write customers.csv, last_month.csv and new.csv as an office exports tables: semicolons, decimal commas, gaps, remarks.
+"""Write customers.csv, last_month.csv and new.csv as an office exports tables: semicolons, commas, gaps, remarks.
 
 The customers are made up: who has many calls leaves, who uses much upgrades, and some do neither for no reason.
 """
