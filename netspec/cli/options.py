@@ -61,9 +61,9 @@ def add_command(commands: Commands, name: str, description: str) -> ArgumentPars
     return command
 
 
-def add_spec_arguments(command: ArgumentParser, required: bool = True) -> None:
+def add_spec_arguments(command: ArgumentParser, required: bool = True, more: str = "") -> None:
     """Add a spec, its variant, and values for it."""
-    help = "a path, the name of a zoo entry or variant, or - for the standard input"
+    help = f"a path, the name of a zoo entry or variant, or - for the standard input{more}"
     command.add_argument("spec", metavar="SPEC", nargs=None if required else "?", help=help)
     command.add_argument("--variant", metavar="NAME", help="a variant of the spec")
     add_value_arguments(command)
@@ -84,7 +84,9 @@ def add_cached_argument(command: ArgumentParser) -> None:
 
 def add_run_arguments(command: ArgumentParser) -> None:
     """Add a trained run, and what runs its network."""
-    command.add_argument("run", metavar="RUN", help="a run's folder, such as runs/lenet/1, or runs/lenet/last")
+    command.add_argument(
+        "run", metavar="RUN", help="a run's folder, such as runs/lenet/1; runs/lenet/last, or last of all"
+    )
     command.add_argument(
         "--runtime", choices=["torch", "onnx"], default="torch", help="the runtime for the network (default: torch)"
     )

@@ -17,6 +17,10 @@ Factor = Annotated[float, Field(gt=0, le=1)]
 """the factor that the rate falls by"""
 
 
+PROBED = 1000
+"""Steps at which rates are looked at, to find what they depend on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Length:
     """The length of a run, in steps of the optimizer: ``steps`` in all, ``epoch`` of them an epoch."""
@@ -49,6 +53,12 @@ class Schedule(Ingredient):
     def rest(self, length: Length) -> int:
         """Return the number of steps after the warm-up, at least 1."""
         return max(1, length.steps - self.warmup)
+
+    def leads_to_end(self, length: Length) -> bool:
+        """Return whether its rates depend on the number of the run's steps, as those of half a cosine do."""
+        longer = Length(2 * length.steps, length.epoch)
+        steps = range(0, length.steps, max(1, length.steps // PROBED))
+        return any(self.rate(1.0, step, length) != self.rate(1.0, step, longer) for step in (*steps, length.steps - 1))
 
 
 class ConstantLR(Schedule):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +15,6 @@ from netspec.graph import Graph
 from netspec.pipeline import Loaded
 from netspec.runtime.module import build_module, merged
 from netspec.runtime.onnx.verify import export_verified
-from netspec.text.quoting import shell
 from netspec.train.beforehand import guard_start
 from netspec.train.loop.last_epochs import remove_epochs
 from netspec.train.memory.fitting import fit_memory, plan_record
@@ -24,19 +22,17 @@ from netspec.train.optimize.class_weights import has_loss_weights, read_loss_wei
 from netspec.train.report.curves import draw_curves
 from netspec.train.report.judged.judgement import write_judgement
 from netspec.train.report.onnx_metadata import metadata_of
-from netspec.train.report.page import plain, write_report
+from netspec.train.report.page import write_report
 from netspec.train.report.progress import shown
 from netspec.train.run import Result, Run
-from netspec.train.setup import FREE, Setup, chosen_device, read_data, recipe_of
+from netspec.train.setup import Setup, chosen_device, read_data, recipe_of
 from netspec.train.store.adapter import write_adapter
 from netspec.train.store.checkpoints import digest_of
 from netspec.train.store.folder import RunFolder, environment
 from netspec.train.store.history import read_history
+from netspec.train.store.length import NEVER_EXTENDED, Extensions
 from netspec.train.store.metadata import (
     Asked,
-    as_path,
-    begun_as,
-    going_on,
     guard_same_data,
     has_meaning,
     has_states,
@@ -68,12 +64,17 @@ class Ending:
 
 
 def first_setup(
-    graph: Graph, world: World = SINGLE_PROCESS, begun: RunFolder | None = None, changed_data: bool = False
+    graph: Graph,
+    world: World = SINGLE_PROCESS,
+    begun: RunFolder | None = None,
+    changed_data: bool = False,
+    extensions: Extensions = NEVER_EXTENDED,
 ) -> Setup:
     """Return the only setup of a network, or that of its first fold, with its data.
 
     A run in the folder ``begun`` is resumed by the meaning of its data, and with the same rows unless ``changed_data``
-    allows others. Raises ``TrainingFault`` if it is known before the first step that the run cannot reach its end.
+    allows others; ``extensions`` are those of its length. Raises ``TrainingFault`` if it is known before the first step
+    that the run cannot reach its end.
     """
     settings = recipe_of(graph).settings
     fold = 0 if settings.folds else None
@@ -83,6 +84,7 @@ def first_setup(
         guard_same_data(data, begun)
     learned = NOTHING if begun is None else learned_in(graph, folder_of_fold(begun, fold))
     setup = Setup(graph, data, chosen_device(settings.devices), fold, world=world, **learned)
+    setup.extensions = extensions
     if begun is not None and has_checkpoints(folder_of_fold(begun, fold)):
         setup.source = None
     fit_memory(setup, None if begun is None else begun.facts().get("step_plan"))
@@ -204,6 +206,7 @@ class Job:
         if fold != first.fold:
             learned = learned_in(first.graph, folder) if self.goes_on else NOTHING
             setup = Setup(first.graph, first.data, first.device, fold, world=first.world, **learned)
+            setup.extensions = first.extensions
             if has_checkpoints(folder):
                 setup.source = None
             if first.plan is not None:
@@ -231,27 +234,6 @@ def facts(graph: Graph) -> dict[str, Any]:
         "parameters": dict(graph.parameters),
         "recipe": recipe_of(graph).plain(),
     }
-
-
-def guard_same(folder: RunFolder, graph: Graph) -> None:
-    """Guard: a run is resumed with its own spec and recipe. Raises ``TrainingFault`` with the differences."""
-    was, now = folder.facts(), json.loads(json.dumps(facts(graph)))
-    if was["model"] != now["model"]:
-        raise TrainingFault(f"{folder.path} is a run of {was['model']}, not of {now['model']}")
-    changed = []
-    for part in ("parameters", "recipe"):
-        keys = [key for key in {**was[part], **now[part]} if key not in FREE]
-        pairs = {key: (plain(was[part].get(key)), plain(now[part].get(key))) for key in keys}
-        changed += [f"`{key}` is {before}, not {after}" for key, (before, after) in pairs.items() if before != after]
-    if was["spec"]["sha256"] != now["spec"]["sha256"]:
-        words = ["netspec", "diff", as_path(folder.path / "spec.yaml"), as_path(graph.spec)]
-        changed.insert(0, f"its spec is another (`{shell(words)}`)")
-    if not changed:
-        return
-    help = "start a new run"
-    if not folder.ended and was["spec"]["sha256"] == now["spec"]["sha256"]:
-        help = f"to resume it:\n  {going_on(begun_as(folder), folder)}"
-    raise TrainingFault(f"{folder.path} was begun otherwise: {', '.join(changed)}; {help}")
 
 
 def complete(folder: RunFolder, graph: Graph, warn: Callable[[str], None]) -> None:

@@ -60,8 +60,12 @@ class Run:
         learner = Learner(setup)
         self.strategy, self.optimizer, self.scaler = learner.strategy, learner.optimizer, learner.scaler
         self.steps_per_epoch, self.total = setup.train.steps(self.settings.batch), setup.steps
+        planned = setup.extensions.planned
         self.schedule = build_schedule(
-            recipe.schedule or ConstantLR(), self.optimizer, self.total, self.steps_per_epoch
+            recipe.schedule or ConstantLR(),
+            self.optimizer,
+            self.total if planned is None else setup.steps_in(planned),
+            self.steps_per_epoch,
         )
         self.state = State()
         self.requests = Requests(self.world, recipe.checkpoint.minutes)
@@ -205,7 +209,7 @@ class Run:
             "schedule": self.schedule.state_dict(),
             "state": state.plain(),
             "random": self.world.gathered(random_state(self.setup.device)),
-            "recipe": self.setup.fingerprint,
+            "recipe": self.setup.fingerprint(),
             "metrics": self.journal.digest(),
             "averaged": 0 if self.averages is None else self.averages.steps,
             "scaler": self.scaler.state_dict(),
@@ -224,6 +228,9 @@ class Run:
         if saved is None:
             return
         self.state = State(**saved["state"])
+        if saved["recipe"] != self.setup.fingerprint():
+            at_end = any(length.steps == self.state.step for length in self.setup.extensions.earlier)
+            self.state.extend(self.state.step % self.steps_per_epoch if at_end else 0)
         self.schedule.load_state_dict(saved["schedule"], self.state.step)
         self._saved_at = (self.state.epoch, self.state.step)
         self._resume_selection()
@@ -244,7 +251,8 @@ class Run:
             if damages:
                 raise EnvironmentFault(f"no checkpoint in {self.folder.checkpoints} is whole: start anew")
             return None
-        if snapshot.rest["recipe"] != self.setup.fingerprint:
+        earlier = [self.setup.fingerprint(length) for length in self.setup.extensions.earlier]
+        if snapshot.rest["recipe"] not in (self.setup.fingerprint(), *earlier):
             raise TrainingFault(f"{self.folder.path} was trained with another spec or recipe: start a new run")
         restore(snapshot, model, self.optimizer, averages, self.strategy)
         if self.averages is not None:

@@ -15,13 +15,16 @@ FALLEN = 1e-4
 class Scheduled:
     """Sets the learning rate of every step: ``step`` follows a step of the optimizer, ``epoch`` an evaluation.
 
-    A group of the optimizer that has a ``warmup`` has the schedule with that one in place of its own.
+    A group of the optimizer that has a ``warmup`` has the schedule with that one in place of its own. ``length`` is the
+    one that it is planned for. In a run of more steps, what leads to the end of that stays at its last rate from then
+    on; the others go on.
     """
 
     def __init__(self, schedule: Schedule, optimizer: Optimizer, length: Length):
         self.optimizer, self.length = optimizer, length
         warmups = [group.get("warmup", schedule.warmup) for group in optimizer.param_groups]
         self.schedules = [schedule.model_copy(update={"warmup": warmup}) for warmup in warmups]
+        self.ends = [length.steps - 1 if each.leads_to_end(length) else None for each in self.schedules]
         self.rates = [group["lr"] for group in optimizer.param_groups]
         self.done = 0
         self._set()
@@ -35,8 +38,8 @@ class Scheduled:
         """Take note of the loss of an epoch; schedules that do not watch it ignore it."""
 
     def _set(self) -> None:
-        for group, schedule, rate in zip(self.optimizer.param_groups, self.schedules, self.rates):
-            group["lr"] = schedule.rate(rate, self.done, self.length)
+        for group, schedule, rate, end in zip(self.optimizer.param_groups, self.schedules, self.rates, self.ends):
+            group["lr"] = schedule.rate(rate, self.done if end is None else min(self.done, end), self.length)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state besides the number of steps that are done."""
@@ -82,7 +85,7 @@ class Watching(Scheduled):
 
 
 def build_schedule(schedule: Schedule, optimizer: Optimizer, steps: int, steps_per_epoch: int) -> Scheduled:
-    """Return the rates of a run of ``steps`` steps."""
+    """Return the rates of a run that is planned for ``steps`` steps."""
     length = Length(steps, steps_per_epoch)
     if isinstance(schedule, ReduceLROnPlateau):
         return Watching(schedule, optimizer, length)

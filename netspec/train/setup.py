@@ -42,6 +42,7 @@ from netspec.train.optimize.batch_norms import hold_statistics
 from netspec.train.optimize.class_weights import balanced, known_weights
 from netspec.train.optimize.metrics import Evaluator
 from netspec.train.optimize.objective import Objective
+from netspec.train.store.length import Extensions, RunLength
 from netspec.train.world import SINGLE_PROCESS, World, is_worker, local_rank
 from netspec.weights.files.safetensors import TIED, write_tensors
 from netspec.weights.load import LoadedWeights, load_weights
@@ -142,12 +143,17 @@ class Setup:
             fixed=all(isinstance(size, int) for size in graph.outputs[main].value.shape[1:]),
             own_scale=own_scale(self.prepare, targets[main]),
         )
-        asked = {key: value for key, value in recipe.plain().items() if key not in FREE}
-        text = json.dumps([graph.digest, graph.parameters, asked, fold], default=str, sort_keys=True)
-        self.fingerprint = hashlib.sha256(text.encode()).hexdigest()
+        self._asked = {key: value for key, value in recipe.plain().items() if key not in FREE}
+        self.extensions = Extensions()
         self.precise = False
         self._batch = settings.batch
         self.plan: StepPlan | None = None
+
+    def fingerprint(self, length: RunLength | None = None) -> str:
+        """Return the digest of all that the run learns by; of another length, if one is given."""
+        asked = self._asked if length is None else {**self._asked, **length.plain()}
+        text = json.dumps([self.graph.digest, self.graph.parameters, asked, self.fold], default=str, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def follow(self, plan: StepPlan) -> None:
         """Take the steps as a plan says, before the network is built; rows are judged in parts as large."""
@@ -218,8 +224,11 @@ class Setup:
     @property
     def steps(self) -> int:
         """Return the number of steps of the run."""
-        settings = self.recipe.settings
-        return settings.steps or (settings.epochs or 0) * self.train.steps(settings.batch)
+        return self.steps_in(RunLength.of_settings(self.recipe.settings))
+
+    def steps_in(self, length: RunLength) -> int:
+        """Return the number of steps that a length means."""
+        return length.total(self.train.steps(self.recipe.settings.batch))
 
     @cached_property
     def model(self) -> nn.Module:

@@ -18,6 +18,7 @@ from netspec.weights.files.index import FOLDER_FILES, INDEX, shards_of
 from netspec.weights.files.safetensors import SafetensorsFile
 from netspec.weights.keys import tensors_of
 from netspec.weights.report import WeightsReport
+from netspec.weights.runs import LAST, RUNS, last_run
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -84,8 +85,8 @@ def open_weights(origin: str, network: str = "", here: Path = Path()) -> OpenedW
             fetched = hubs.from_hugging_face(origin.removeprefix(HUGGING_FACE))
         return open_files([fetched.path], fetched.told, fetched.facts)
     path = here / Path(origin).expanduser()
-    if path.name == "last" and not path.exists():
-        path = _last_run(path.parent)
+    if path.name == LAST and not path.exists():
+        path = last_run(here / RUNS if origin == LAST else path.parent)
     if path.is_dir():
         return open_folder(path)
     if not path.exists():
@@ -117,16 +118,6 @@ def open_run(folder: Path) -> OpenedWeights:
     if folds:
         raise UsageError(f"{folder} has the weights of {len(folds)} folds: name one, as {folder / folds[0]}")
     raise UsageError(f"the run in {folder} has saved no weights yet")
-
-
-def _last_run(parent: Path) -> Path:
-    """The folder of a network's last run."""
-    numbers = [
-        int(each.name) for each in parent.glob("[0-9]*") if each.name.isdecimal() and (each / "run.json").is_file()
-    ]
-    if not numbers:
-        raise UsageError(f"there is no run in {parent}/ yet")
-    return parent / str(max(numbers))
 
 
 def _files_at(path: Path) -> list[TensorFile]:

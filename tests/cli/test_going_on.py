@@ -186,14 +186,6 @@ def test_a_run_at_its_end_is_left_as_it_is(capsys: pytest.CaptureFixture[str]):
     assert Path("run/curves.png").is_file()
 
 
-def test_more_epochs_are_another_run(capsys: pytest.CaptureFixture[str]):
-    assert main(["train", "rows.yaml", "-o", "run"]) == 0
-    before = files()
-    assert again("--set", "train.epochs=9") == 1
-    assert "`epochs` is 6, not 9; start a new run" in capsys.readouterr().err
-    assert files() == before
-
-
 @pytest.mark.parametrize("after", [2, 6])
 def test_best_weights_that_are_gone_are_sought_anew(
     after: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -167,12 +167,12 @@ def test_a_refused_resumption_leaves_the_run_as_it_was(tmp_path: Path, capsys: p
         assert capsys.readouterr().err == begun + "start a new run\n"
         Path("runs/tumours/1/result.json").unlink()
         assert main(other) == 1
-        command = "netspec train tumours.yaml --set train.devices=cpu --resume runs/tumours/1"
-        assert capsys.readouterr().err == begun + f"to resume it:\n  {command}\n"
+        command = "netspec train --resume runs/tumours/1"
+        assert capsys.readouterr().err == begun + f"to resume it as it was begun:\n  {command}\n"
         assert main(command.split()[1:]) == 0
         assert scores("runs/tumours/1", capsys=capsys) == wanted
         Path("tumours.yaml").write_text(SPEC.replace("linear: 2", "linear: {name: head, out_features: 2}"))
-        assert main(resumed) == 1
+        assert main(["train", "tumours.yaml", "-o", "runs/tumours/1"]) == 1
         told = "its spec is another (`netspec diff runs/tumours/1/spec.yaml tumours.yaml`); start a new run"
         assert capsys.readouterr().err == f"netspec: runs/tumours/1 was begun otherwise: {told}\n"
 
@@ -192,7 +192,10 @@ def test_a_run_that_has_ended_says_so(tmp_path: Path, capsys: pytest.CaptureFixt
         capsys.readouterr()
         assert begin(tmp_path, SPEC, "--resume", "last") == 0
         told = capsys.readouterr().out
-        assert "runs/tumours/1 is already finished; for more epochs, start a new run\n" in told
+        assert (
+            "runs/tumours/1 is already finished; for more epochs:\n  netspec train --resume runs/tumours/1 --set "
+            in told
+        )
         assert "going on" not in told
         assert Path("runs/tumours/1/metrics.jsonl").read_text() == losses
 
@@ -232,9 +235,7 @@ def test_no_run_and_no_end(project: Path, tmp_path: Path, capsys: pytest.Capture
     Path("runs/others/1/result.json").unlink()
     assert main(["evaluate", "runs/others/1"]) == 2
     assert capsys.readouterr().err == (
-        "netspec: runs/others/1 is not finished; to resume:\n"
-        "  netspec train tumours.yaml --set width=10 --set train.epochs=4 --set train.devices=cpu "
-        "--resume runs/others/1\n"
+        "netspec: runs/others/1 is not finished; to resume:\n  netspec train --resume runs/others/1\n"
     )
 
 

@@ -15,6 +15,7 @@ import torch
 
 from netspec.diagnostics import EnvironmentFault, UsageError
 from netspec.recipes.data.files import HuggingFace
+from netspec.text.quoting import shell
 from netspec.train.data import DataFault
 from netspec.train.data.readers.hubs import HARMLESS, guard_format
 from netspec.train.distributed.sharding import read_shards, shards_in, write_shards
@@ -134,7 +135,8 @@ def test_a_run_is_in_its_own_folder(name: str, tmp_path: Path):
 
 def test_what_is_to_be_pasted_is_quoted(tmp_path: Path):
     folder = RunFolder(tmp_path / "a b\x1b'$(x)")
-    asked = Asked("-s.yaml", None, ("word=$(touch x)\x1b",))
-    told = going_on(asked, folder)
+    told = going_on(folder)
     assert told.isprintable()
-    assert told.startswith("netspec train ./-s.yaml --set $'word=$(touch x)\\x1b' --resume $'")
+    assert told.startswith("netspec train --resume $'")
+    words = Asked("-s.yaml", None, ("word=$(touch x)\x1b",)).words()
+    assert shell(words) == "./-s.yaml --set $'word=$(touch x)\\x1b'"

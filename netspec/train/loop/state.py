@@ -51,6 +51,15 @@ class State:
         self.epoch, self.step_of_epoch = self.epoch + 1, 0
         self.loss_of_epoch = self.counted_of_epoch = 0.0
 
+    def extend(self, done_of_epoch: int) -> None:
+        """Go on, as the run has become longer: patience begins anew.
+
+        Of an epoch that the end has cut, ``done_of_epoch`` steps are done; 0 for none, or a whole one.
+        """
+        self.done, self.waited = False, 0
+        if done_of_epoch:
+            self.epoch, self.step_of_epoch = self.epoch - 1, done_of_epoch
+
     def plain(self) -> dict[str, Any]:
         """Return the fields by name, as a checkpoint holds them."""
         return {name: getattr(self, name) for name in State.__slots__}

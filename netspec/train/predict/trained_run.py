@@ -24,8 +24,9 @@ from netspec.train.predict.onnx_module import OnnxModule
 from netspec.train.setup import Setup, read_data, recipe_of
 from netspec.train.store.checkpoints import digest_of
 from netspec.train.store.folder import RunFolder
-from netspec.train.store.metadata import begun_as, changes_of_data, going_on, read_meaning, read_states, rebuild
+from netspec.train.store.metadata import changes_of_data, going_on, read_meaning, read_states, rebuild
 from netspec.weights.files.safetensors import damaged, read_weights
+from netspec.weights.runs import is_run, named_run
 
 
 class TrainedRun:
@@ -43,15 +44,14 @@ class TrainedRun:
 
     @staticmethod
     def find(run: str, other: str | None = None) -> list[TrainedRun]:
-        """Return the run of a folder, or ``runs/NAME/last``; one for each fold of a cross-validated run.
+        """Return the run of a folder, ``last`` of all or ``runs/NAME/last``; of a cross-validated run one a fold.
 
         Raises ``UsageError`` if there is no such run, or if it has not been trained to its end.
         """
-        path = Path(run)
-        above, name = RunFolder(path.parent), path.name
-        if name == "last":
-            return TrainedRun.find(str(RunFolder.find("last", path.parent).path), other)
-        if name.startswith("fold-") and name[5:].isdecimal() and above.begun:
+        path = named_run(run)
+        name = path.name
+        if name.startswith("fold-") and name[5:].isdecimal() and is_run(parent := named_run(str(path.parent))):
+            above, path = RunFolder(parent), parent / name
             guard_ended(above)
             guard_fold(above, path)
             return [TrainedRun(above, path, int(name[5:]) - 1, other)]
@@ -184,5 +184,5 @@ def guard_fold(folder: RunFolder, path: Path) -> None:
 def guard_ended(folder: RunFolder) -> None:
     """Guard: a run has ended."""
     if not folder.ended:
-        command = going_on(begun_as(folder), folder)
+        command = going_on(folder)
         raise UsageError(f"{folder.path} is not finished; to resume:\n  {command}")

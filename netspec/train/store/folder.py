@@ -20,6 +20,7 @@ from netspec.files import write_text
 from netspec.text.quoting import json_text
 from netspec.version import __version__
 from netspec.weights.files.safetensors import SEAL, damaged
+from netspec.weights.runs import LAST, is_run, last_run, named_run, numbers_in
 
 NEEDED = {
     "run.json": ("model", "weights", "spec", "parameters", "recipe", "asked"),
@@ -67,13 +68,9 @@ class RunFolder:
     @staticmethod
     def find(run: str, parent: Path) -> RunFolder:
         """Return the folder of a run by its path, its number, or ``last``. Raises ``UsageError`` if there is none."""
-        if run == "last":
-            runs = [RunFolder(parent / str(number)) for number in sorted(numbers_in(parent))]
-            begun = [each for each in runs if each.begun]
-            if not begun:
-                raise UsageError(f"there is no run in {parent}/ yet")
-            return begun[-1]
-        for path in (Path(run), parent / run):
+        if run == LAST:
+            return RunFolder(last_run(parent))
+        for path in (named_run(run), parent / run):
             if RunFolder(path).begun:
                 return RunFolder(path)
         raise UsageError(f"there is no run `{run}`: neither a folder with a run.json, nor one in {parent}/")
@@ -81,7 +78,7 @@ class RunFolder:
     @property
     def begun(self) -> bool:
         """Return whether a run has been started here."""
-        return (self.path / "run.json").is_file()
+        return is_run(self.path)
 
     @property
     def ended(self) -> bool:
@@ -159,11 +156,6 @@ class RunFolder:
             self.metrics, "".join(f"{line}\n" for line, of in zip(lines, steps) if of is not None and of <= step)
         )
         return steps[:-1].count(None)
-
-
-def numbers_in(parent: Path) -> list[int]:
-    """Return the numbers of the runs in a network's folder."""
-    return [int(each.name) for each in parent.glob("[0-9]*") if each.name.isdecimal()]
 
 
 def step_of(line: str) -> int | None:

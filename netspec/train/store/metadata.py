@@ -12,6 +12,7 @@ from torch import Tensor
 
 from netspec import zoo
 from netspec.diagnostics import Source, SpecError, TrainingFault, UsageError
+from netspec.elaborate import Limits
 from netspec.files import write_text
 from netspec.graph import Graph
 from netspec.pipeline import Loaded, compile_loaded, load_source, read_value
@@ -90,9 +91,9 @@ def begun_as(folder: RunFolder) -> Asked:
     return Asked(name, asked["variant"], tuple(asked["set"]))
 
 
-def going_on(asked: Asked, folder: RunFolder) -> str:
-    """Return the command that resumes a run: with the same recipe, so the same options."""
-    return shell(["netspec", "train", *asked.words(), "--resume", as_path(folder.path)])
+def going_on(folder: RunFolder) -> str:
+    """Return the command that resumes a run: its folder knows all that it was begun with, but plugins."""
+    return shell(["netspec", "train", "--resume", as_path(folder.path), *plugin_words()])
 
 
 def write_sources(loaded: Loaded, asked: Asked, folder: Path) -> dict[str, Any]:
@@ -118,6 +119,11 @@ def rebuild(folder: RunFolder, values: Sequence[str] = ()) -> Graph:
 
     Raises ``UsageError`` if the spec in the folder has changed since the run began.
     """
+    return compiled(reloaded(folder), folder, values)
+
+
+def reloaded(folder: RunFolder) -> Loaded:
+    """Return the spec of a run from its folder. Raises ``UsageError`` if it has changed since the run began."""
     facts = folder.facts()
     asked = facts["asked"]
     sources, other = folder.path / SOURCES, f"{folder.path}/spec.yaml is another than when the run began"
@@ -137,8 +143,15 @@ def rebuild(folder: RunFolder, values: Sequence[str] = ()) -> Graph:
         raise UsageError(f"{other}, and at fault now") from None
     if loaded.digest != facts["spec"]["sha256"]:
         raise UsageError(f"{other}: its weights do not belong to it")
+    return loaded
+
+
+def compiled(loaded: Loaded, folder: RunFolder, values: Sequence[str] = (), limits: Limits | None = None) -> Graph:
+    """Return the graph of a spec with the variant and the values of a run, and with ``values`` on top of these."""
+    asked = folder.facts()["asked"]
     pairs = [text.partition("=") for text in (*asked["set"], *values)]
-    return compile_loaded(loaded, overrides={key.strip(): read_value(key.strip(), value) for key, _, value in pairs})
+    overrides = {key.strip(): read_value(key.strip(), value) for key, _, value in pairs}
+    return compile_loaded(loaded, variant=asked["variant"], overrides=overrides, limits=limits)
 
 
 def source_digests(folder: Path) -> dict[str, str]:

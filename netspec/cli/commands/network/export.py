@@ -116,13 +116,14 @@ def run(options: Namespace) -> int:
     from netspec.runtime.onnx.report import UNVERIFIED, two_runtimes
     from netspec.runtime.onnx.session import other_runtimes
     from netspec.runtime.onnx.verify import export_verified, sizes_to_try, verify_onnx
+    from netspec.weights.runs import names_run
 
     form = form_of(options.opset, options.ir, options.runtime, options.optimize)
     others = other_runtimes(options.verify_on)
     _guard_options(options, others)
     for text in two_runtimes():
         warn(text)
-    if _is_run(options.spec):
+    if names_run(options.spec):
         run, graph, module = _of_run(options)
         output = Path(options.output)
         if options.precision == "int8":
@@ -171,14 +172,6 @@ def _said(path: Path, optimized: bool) -> str:
 
     said = f"{path}  {short_bytes(path.stat().st_size)}"
     return f"{said}  {removed_from(path)}" if optimized else said
-
-
-def _is_run(spec: str) -> bool:
-    """Return whether a text names a run rather than a spec, which may be a folder, too."""
-    from os.path import basename, dirname, isfile, join
-
-    folder = dirname(spec) if basename(spec).startswith("fold-") else spec
-    return basename(spec) == "last" or isfile(join(folder, "run.json"))
 
 
 def _of_spec(options: Namespace) -> tuple[Graph, nn.Module]:

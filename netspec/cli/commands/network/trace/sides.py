@@ -31,6 +31,7 @@ from netspec.runtime.trace.layers import Trace
 from netspec.runtime.trace.module_values import ModuleValues
 from netspec.runtime.trace.replay import trace_layers
 from netspec.runtime.trace.runs import LayerValues, Recorder
+from netspec.weights.runs import names_run
 
 WEIGHTS = (".pth", ".pt", ".safetensors", ".bin", ".ckpt")
 
@@ -85,7 +86,7 @@ def _is_onnx(text: str | None) -> bool:
 
 def _network(options: Namespace, text: str, weights: WeightsSource | None = None) -> _Network:
     """The network in PyTorch that a spec or a run's folder is."""
-    if Path(text).is_dir() or Path(text).name == "last":
+    if Path(text).is_dir() or names_run(text):
         from netspec.train.predict.trained_run import TrainedRun
 
         run = TrainedRun.find(text)[0]

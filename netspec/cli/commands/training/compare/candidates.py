@@ -12,7 +12,7 @@ from typing import Any
 
 from netspec.cli.commands.training.compare.summary import summary
 from netspec.cli.commands.training.train.texts import heading
-from netspec.cli.commands.training.train.work import RUNS, completed
+from netspec.cli.commands.training.train.work import completed
 from netspec.cli.output import warn
 from netspec.dataclass import dataclass
 from netspec.diagnostics import TrainingFault, UsageError
@@ -29,6 +29,7 @@ from netspec.train.stopping import stopped_code
 from netspec.train.store.folder import RunFolder
 from netspec.train.store.history import History, read_history
 from netspec.train.store.metadata import Asked
+from netspec.weights.runs import RUNS
 
 VARIANT = "variant"
 OPEN, CLOSE, QUOTES = "[{(", "]})", "'\""

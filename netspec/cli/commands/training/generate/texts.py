@@ -9,6 +9,7 @@ from pathlib import Path
 
 from netspec.diagnostics import UsageError
 from netspec.runtime.decoding.choosing import Choosing, generate
+from netspec.weights.runs import names_run
 
 Words = tuple[Iterator[int], Callable[[Sequence[int]], str]]
 """The numbers of words as they are written, and what spells them."""
@@ -31,12 +32,10 @@ def write_text(options: Namespace) -> None:
 
 def _words(options: Namespace) -> Words:
     """Return the words that the options ask for."""
-    from netspec.train.store.folder import RunFolder
-
-    path = Path(options.run)
-    if options.tokenizer is None and path.name != "last" and not path.is_dir():
-        raise UsageError(f"{path} is no run's folder; a spec writes with --weights and --tokenizer")
-    if options.tokenizer is None or path.name == "last" or RunFolder(path).begun:
+    is_run = names_run(options.run)
+    if options.tokenizer is None and not is_run and not Path(options.run).is_dir():
+        raise UsageError(f"{options.run} is no run's folder; a spec writes with --weights and --tokenizer")
+    if options.tokenizer is None or is_run:
         return _of_run(options)
     return _of_spec(options)
 

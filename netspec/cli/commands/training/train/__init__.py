@@ -17,10 +17,11 @@ def add(commands: Commands) -> None:
         commands,
         "train",
         "Train a network as its `train:` key specifies. The run is written to runs/NAME/1, 2, …: metrics, checkpoints"
-        " and the best weights. Ctrl-C finishes the current step and saves; --resume continues, bit for bit. Any key "
-        "of the recipe can be set: --set train.epochs=10 --set train.optimizer.lr=0.01.",
+        " and the best weights. Ctrl-C finishes the current step and saves; --resume continues, bit for bit, with the "
+        "spec and the values that the run was begun with. Any key of the recipe can be set: --set train.epochs=10 "
+        "--set train.optimizer.lr=0.01. More epochs than before extend a run: --resume last --set train.epochs=20.",
     )
-    add_spec_arguments(command)
+    add_spec_arguments(command, required=False, more="; --resume needs none")
     add_weights_argument(command)
     command.add_argument(
         "--devices",
@@ -43,7 +44,15 @@ def add(commands: Commands) -> None:
         default=0,
         help="how often to restart all processes from the last checkpoint when one dies (default: 0)",
     )
-    command.add_argument("--resume", metavar="RUN", help="resume a run: its folder, its number, or `last`")
+    command.add_argument(
+        "--resume", metavar="RUN", help="resume a run: its folder, `last`, or with a SPEC its number among that one's"
+    )
+    command.add_argument(
+        "--stretch-schedule",
+        action="store_true",
+        help="plan the schedule of a run that is extended for all of its epochs (default: it is done after those that "
+        "it was planned for, and its last learning rate stays)",
+    )
     command.add_argument(
         "--changed-data",
         action="store_true",
@@ -65,6 +74,7 @@ def add(commands: Commands) -> None:
 def run(options: Namespace) -> int:
     """Train the network, or print the plan."""
     from netspec.cli.option_values import limits_of, overrides_of, sizes_of, weights_of
+    from netspec.diagnostics import UsageError
     from netspec.pipeline import compile_loaded, load_spec
     from netspec.recipes.weights import written_source
 
@@ -73,8 +83,31 @@ def run(options: Namespace) -> int:
     if (source := weights_of(options)) is not None:
         options.set.append(f"train.weights={written_source(source)}")
     overrides, sizes, limits = overrides_of(options), sizes_of(options), limits_of(options)
-    loaded = load_spec(options.spec, limits.file)
+    _guard_options(options)
+    loaded = None if options.spec is None else load_spec(options.spec, limits.file)
+    if options.resume is not None:
+        from netspec.cli.commands.training.train.resume import resume
+
+        return resume(loaded, options, limits)
+    if loaded is None:
+        raise UsageError("name a SPEC to train, or a run to go on with: `netspec train --resume last`")
     graph = compile_loaded(loaded, variant=options.variant, overrides=overrides, sizes=sizes, limits=limits)
     from netspec.cli.commands.training.train.work import train  # loads torch, so a spec at fault is told before
 
     return train(graph, loaded, options)
+
+
+def _guard_options(options: Namespace) -> None:
+    """Guard: options that are for runs that go on come with one, and the others without."""
+    from netspec.diagnostics import UsageError
+
+    if options.resume is None:
+        alone = {"--stretch-schedule": options.stretch_schedule}
+        if given := [name for name, value in alone.items() if value]:
+            raise UsageError(f"{given[0]} is for a run that becomes longer: `--resume last --set train.epochs=N`")
+    elif options.output is not None:
+        raise UsageError("--resume goes on in the run's own folder: leave -o out")
+    elif options.find_lr is not None:
+        raise UsageError(
+            "--find-lr starts with the network's first weights, and --resume with later ones: leave one out"
+        )
