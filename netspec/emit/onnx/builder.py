@@ -8,7 +8,7 @@ name, and what else would be called so gets a number behind it.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import onnx
@@ -17,9 +17,9 @@ from onnx import helper, numpy_helper
 from netspec.diagnostics import EnvironmentFault
 from netspec.emit.onnx.names import name_in_form
 from netspec.emit.onnx.older import NodeCall, spell
-from netspec.emit.onnx.parts import Attribute, OnnxGraph, OnnxNode, OnnxValue, attribute
-from netspec.emit.onnx.versions import USUAL, least_opset, said_plainly, since
-from netspec.ops import Op, Tensor
+from netspec.emit.onnx.parts import Attribute, OnnxGraph, OnnxNode, OnnxValue, attribute, bounded
+from netspec.emit.onnx.versions import USUAL, kind_of, least_opset, said_plainly, since
+from netspec.ops import HALVES, Op, Tensor
 
 DTYPES = {
     "float16": onnx.TensorProto.FLOAT16,
@@ -34,6 +34,7 @@ DTYPES = {
 }
 """ONNX's types by the names of torch's dtypes."""
 
+REALS = frozenset(DTYPES[dtype] for dtype in ("float32", *HALVES))
 DOMAINS = {"ai.onnx.ml": 2}
 """The versions of domains beside ONNX's own, where nodes are of a later one than the first."""
 
@@ -55,16 +56,42 @@ Held = OnnxValue | np.ndarray | NamedArray
 """A parameter or buffer of an op: an array becomes an initializer when it is asked for, a value is one already."""
 
 
+class OpsInHalf(Protocol):
+    """Writes the ops of a network whose weights and products are in ``dtype``, of 16 bits."""
+
+    @property
+    def dtype(self) -> str:
+        """The dtype, by torch's name."""
+
+    def made(self, tensor: Tensor) -> Tensor:
+        """Return a tensor of the graph as the states of scans have it."""
+
+    def write(
+        self,
+        builder: GraphBuilder,
+        op: Op,
+        inputs: Sequence[OnnxValue | None],
+        tensors: Sequence[Tensor | None],
+        outputs: Sequence[Tensor],
+    ) -> list[OnnxValue | None]:
+        """Write the nodes of an op; return its results."""
+
+
 class GraphBuilder:
     """Collects the nodes and initializers of one graph; ``begin`` says whose nodes come next.
 
     A graph inside another (the body of a Scan) has a builder of its own; names and initializers are the outer one's.
     ``opset`` is the version that nodes are written in, and ``late`` has those that need a later one: their kinds, by
-    the opset and the path of the op.
+    the opset and the path of the op. ``half`` says which ops are in 16 bits, if any are, and ``real`` what weights are
+    in now; ``entries`` are float32 at the edge of the network, and count as in half.
     """
 
     def __init__(
-        self, outer: GraphBuilder | None = None, exporter: OpExporter | None = None, opset: int = USUAL
+        self,
+        outer: GraphBuilder | None = None,
+        exporter: OpExporter | None = None,
+        opset: int = USUAL,
+        half: OpsInHalf | None = None,
     ) -> None:
         self.opset: int = opset if outer is None else outer.opset
         self.late: dict[tuple[int, str], str] = {} if outer is None else outer.late
@@ -74,13 +101,17 @@ class GraphBuilder:
         self.initializers: dict[str, OnnxValue] = {} if outer is None else outer.initializers
         self.taken: set[str] = set() if outer is None else outer.taken
         self._nodes_taken: set[str] = set() if outer is None else outer._nodes_taken
-        self._path = ""
+        self.path = ""
         self._first = True
-        self._parameters: Mapping[str, Held] = {}
+        self.parameters: Mapping[str, Held] = {}
         self._constants: dict[tuple[str, tuple[int, ...], bytes], OnnxValue] = {}
         self.made: dict[Hashable, Any] = {}
         self._unread: Collection[int] = ()
         self._gates: dict[tuple[object, ...], OnnxValue] = {} if outer is None else outer._gates
+        self.half: OpsInHalf | None = half if outer is None else outer.half
+        self.real: str = "float32" if self.half is None else self.half.dtype
+        self.entries: set[OnnxValue] = set()
+        self._casts: dict[tuple[OnnxValue, str], OnnxValue] = {}
 
     def begin(self, path: str, parameters: Mapping[str, Held] | None = None, unread: Collection[int] = ()) -> None:
         """Begin the nodes of the op at ``path``, whose parameters and buffers are these, by torch name.
@@ -88,7 +119,7 @@ class GraphBuilder:
         An array becomes the initializer ``path.name`` when it is first asked for (``path`` where the name is empty); a
         value is used as it is. ``unread`` are the numbers of the outputs that nothing reads.
         """
-        self._path, self._first, self._parameters, self._unread = path, True, parameters or {}, unread
+        self.path, self._first, self.parameters, self._unread = path, True, parameters or {}, unread
 
     def input(self, name: str, shape: Sequence[int | str], dtype: str = "float32") -> OnnxValue:
         """An input of the graph; a text is a symbolic dimension."""
@@ -97,7 +128,9 @@ class GraphBuilder:
     def initializer(self, name: str, array: np.ndarray) -> OnnxValue:
         """A named tensor of the graph; the same name gives the same value."""
         if name not in self.initializers:
-            self.initializers[name] = initial(self.claim(name), array)
+            self.initializers[name] = made = initial(self.claim(name), array)
+            if array.dtype == np.float32:
+                made.kind = DTYPES[self.real]  # its numbers are rounded when all nodes are there
         return self.initializers[name]
 
     def has(self, kind: str) -> bool:
@@ -123,8 +156,8 @@ class GraphBuilder:
             given = said_plainly(node.kind, given)
             needed = least_opset(node.kind, len(kept), node.outputs, frozenset(given))
             if needed > self.opset:
-                self.late[needed, self._path] = node.kind
-        path = self._path if self._first else f"{self._path}/{node.kind}"
+                self.late[needed, self.path] = node.kind
+        path = self.path if self._first else f"{self.path}/{node.kind}"
         self._first = False
         name = _free(path, self._nodes_taken)
         several = node.outputs != 1
@@ -162,43 +195,38 @@ class GraphBuilder:
         """An initializer of numbers; equal ones of a graph are one."""
         key = array.dtype.str, array.shape, array.tobytes()
         if key not in self._constants:
-            name = self.claim(f"{self._path}/const")
+            name = self.claim(f"{self.path}/const")
             self._constants[key] = self.initializers[name] = initial(name, array)
         return self._constants[key]
 
     def parameter(self, name: str) -> OnnxValue | None:
         """The initializer of this op's own parameter or buffer, by its torch name; ``None`` where it has none."""
-        held = self._parameters.get(name)
-        if held is None or isinstance(held, OnnxValue):
-            return held
-        return self.initializer(*self._named(name, held))
+        held = self.parameters.get(name)
+        if held is None:
+            return None
+        value = held if isinstance(held, OnnxValue) else self.initializer(*_named(self.path, name, held))
+        return value if self.half is None or value.kind not in REALS else self.read(value, self.real)
 
     def turned(self, name: str, part: tuple[int, int] | None = None) -> OnnxValue | None:
         """The transposed parameter as an initializer ``key/T``, or ``key/0/T`` for ``part`` 0 of so many of its rows.
 
         ``None`` for one that other ops read as it is: it would stand in the file twice.
         """
-        held = self._parameters[name]
+        held = self.parameters[name]
         if isinstance(held, OnnxValue):
             return None
-        key, array = self._named(name, held)
+        key, array = _named(self.path, name, held)
         at = None if part is None else part[0]
         array = array if part is None else np.split(array, part[1])[part[0]]
         return self.initializer(name_in_form(key, at, turned=True), array.T)
 
     def part(self, name: str, at: int, count: int) -> OnnxValue | None:
         """One of ``count`` equal parts of a parameter as an initializer ``key/0``; ``None`` as of ``turned``."""
-        held = self._parameters[name]
+        held = self.parameters[name]
         if isinstance(held, OnnxValue):
             return None
-        key, array = self._named(name, held)
+        key, array = _named(self.path, name, held)
         return self.initializer(name_in_form(key, at), np.split(array, count)[at])
-
-    def _named(self, name: str, held: np.ndarray | NamedArray) -> NamedArray:
-        """The array of a parameter with its key."""
-        if isinstance(held, NamedArray):
-            return held
-        return NamedArray(f"{self._path}.{name}" if name else self._path, held)
 
     def gates(self, name: str, rows: Sequence[Sequence[str]], order: Sequence[int]) -> OnnxValue:
         """An initializer ``path.name`` made of parameters; the same parameters in the same order give the same value.
@@ -211,11 +239,11 @@ class GraphBuilder:
         key = (sources, tuple(order))
         if key not in self._gates:
             made = [np.concatenate([_reordered(array, order) for array in row]) for row in arrays]
-            self._gates[key] = self.initializer(f"{self._path}.{name}", np.stack(made))
+            self._gates[key] = self.initializer(f"{self.path}.{name}", np.stack(made))
         return self._gates[key]
 
     def _array(self, name: str) -> np.ndarray:
-        held = self._parameters[name]
+        held = self.parameters[name]
         if isinstance(held, np.ndarray):
             return held
         assert held.array is not None, "gates are made of initializers"
@@ -233,6 +261,8 @@ class GraphBuilder:
 
     def constant(self, value: Any, dtype: str = "int64") -> OnnxValue:
         """A constant tensor from a number or nested lists."""
+        if dtype in HALVES:
+            return self._constant(bounded(np.asarray(value, np.float64), DTYPES[dtype]))
         return self._constant(np.asarray(value, helper.tensor_dtype_to_np_dtype(DTYPES[dtype])))
 
     def cast(self, x: OnnxValue, dtype: str) -> OnnxValue:
@@ -251,6 +281,8 @@ class GraphBuilder:
 
         Where ONNX's nodes lack a dtype they run in another, between casts.
         """
+        if self.half is not None:
+            return self.half.write(self, op, inputs, tensors, outputs)
         carried = [tensor and Tensor(tensor.shape, op.carrier(tensor.dtype)) for tensor in tensors]
         read = [
             self._carry(value, to) if value is not None and to is not None and to != tensor else value
@@ -268,6 +300,16 @@ class GraphBuilder:
         made = self.cast(x, to.dtype)
         self._first = first
         return made
+
+    def read(self, x: OnnxValue, dtype: str) -> OnnxValue:
+        """Return a value in a dtype: as it is, or by a cast, which is one for all that read it so."""
+        if kind_of(x, self.opset) in (DTYPES[dtype], 0):
+            return x
+        if (x, dtype) not in self._casts:
+            self._casts[x, dtype] = made = self._carry(x, Tensor((), dtype))
+            if x.shape is not None:
+                made.shape, made.kind = x.shape, DTYPES[dtype]
+        return self._casts[x, dtype]
 
     def graph(self, name: str, inputs: Sequence[OnnxValue], outputs: Sequence[OnnxValue]) -> OnnxGraph:
         """The graph of what was written so far."""
@@ -307,3 +349,10 @@ def _reordered(array: np.ndarray, order: Sequence[int]) -> np.ndarray:
 def initial(name: str, array: np.ndarray) -> OnnxValue:
     """Return an initializer."""
     return OnnxValue(name, array.shape, helper.np_dtype_to_tensor_dtype(array.dtype), array=array)
+
+
+def _named(path: str, name: str, held: np.ndarray | NamedArray) -> NamedArray:
+    """Return the array of a parameter of the op at a path, with its key."""
+    if isinstance(held, NamedArray):
+        return held
+    return NamedArray(f"{path}.{name}" if name else path, held)

@@ -13,11 +13,13 @@ from netspec.dims import Shape, plain_shape
 from netspec.emit.onnx.bodies import close_bodies
 from netspec.emit.onnx.builder import DTYPES, GraphBuilder, Held, NamedArray, OpExporter
 from netspec.emit.onnx.ends import OnnxEnds
-from netspec.emit.onnx.notes import OPTIMIZED, SILENT, SIZES, OpNote, silent_notes, write_notes
+from netspec.emit.onnx.notes import OPTIMIZED, PRECISION, SILENT, SIZES, OpNote, silent_notes, write_notes
 from netspec.emit.onnx.optimize import optimize
 from netspec.emit.onnx.parts import OnnxModel, OnnxValue
+from netspec.emit.onnx.precision.half import REAL, settle
 from netspec.emit.onnx.precision.int8 import quantize
 from netspec.emit.onnx.runtimes import ANY_FORM, OnnxForm
+from netspec.emit.onnx.versions import kind_of
 from netspec.emit.onnx.wanted import guard_nodes, guard_opset, wanted_ir, wanted_opset
 from netspec.graph import Graph, Level, Node, Step, Value, axis_of_time, over_time, state_key, walk
 from netspec.ops import Tensor
@@ -42,7 +44,7 @@ def emit_onnx(
     nodes in front of the network and behind it. Raises
     ``EnvironmentFault`` where the opset of ``form``, or its runtime, does not have what an op needs.
     """
-    builder = GraphBuilder(exporter=exporter, opset=wanted_opset(graph, form))
+    builder = GraphBuilder(exporter=exporter, opset=wanted_opset(graph, form), half=form.half)
     emitter = _Emitter(builder, weights)
     inputs, outputs = emitter.network(graph, ends)
     if builder.late:
@@ -53,6 +55,7 @@ def emit_onnx(
     removed = optimize(builder, outputs) if form.optimized else None
     if form.int8 is not None:
         quantize(builder, form.int8)
+    settle(builder.initializers.values())
     notes = close_bodies(builder, [] if removed or form.int8 is not None else emitter.notes)
     write_notes(notes)
     proto = builder.model(builder.graph(graph.name, inputs, outputs), wanted_ir(builder.opset, form))
@@ -64,6 +67,7 @@ def emit_onnx(
         "netspec.parameters": json.dumps(graph.parameters),
         SIZES: json.dumps(dict(graph.sizes)),
         **({OPTIMIZED: removed.said()} if removed else {}),
+        **({PRECISION: form.half.dtype} if form.half is not None else {}),
         **(metadata or {}),
         **({} if ends is None else ends.metadata()),
     }
@@ -115,6 +119,7 @@ class _Emitter:
             made.get(name) or builder.input(name, plain_shape(each.shape), each.tensor.dtype)
             for name, each in graph.inputs.items()
         ]
+        builder.entries.update(inputs)
         outputs: dict[str, OnnxValue] = {}
         for name, result in zip(graph.body.output_names, self.level(graph.body, inputs, "")):
             if not graph.outputs[name].training:
@@ -270,20 +275,20 @@ class _Emitter:
         formal: Values = {}
         for value in (*schedule.states, *cut):
             name = f"{prefix}{names.get(value, 'step')}"
-            formal[value] = self.builder.input(name, plain_shape(value.shape), value.tensor.dtype)
+            formal[value] = self.builder.input(name, plain_shape(value.shape), self.inside(value.tensor).dtype)
         values: Values = {**fixed, **formal}
         self.steps(body, schedule.iteration, values, prefix)
         results: list[OnnxValue] = []
         for value in (*schedule.following, *schedule.kept):
-            results.append(self.own(values[value], results, value.tensor, path))
+            results.append(self.own(values[value], results, self.inside(value.tensor), path))
         graph = self.builder.graph(path, [value for value in formal.values() if value is not None], results)
         self.builder = outer
         outer.begin(path)
         directions = [int(body.loop.reverse)]
         made = outer.op(
             "Scan",
-            *map(self.real, states),
-            *map(self.real, sequences),
+            *(self.handed(value, state.tensor) for value, state in zip(states, schedule.states)),
+            *(self.handed(value, each.tensor) for value, each in zip(sequences, cut)),
             outputs=len(results),
             body=graph,
             num_scan_inputs=len(cut),
@@ -294,10 +299,24 @@ class _Emitter:
         )
         return list(made) if isinstance(made, tuple) else [made]
 
+    def inside(self, tensor: Tensor) -> Tensor:
+        """Return a tensor as a body of iterations takes and gives it."""
+        return tensor if self.builder.half is None else self.builder.half.made(tensor)
+
+    def handed(self, value: OnnxValue | None, tensor: Tensor) -> OnnxValue | None:
+        """Return a value as a body of iterations takes it."""
+        value = self.real(value)
+        return (
+            value if value is None or self.builder.half is None else self.builder.read(value, self.inside(tensor).dtype)
+        )
+
     def own(self, value: OnnxValue | None, taken: Sequence[OnnxValue], tensor: Tensor, path: str) -> OnnxValue:
         """A result of the graph in hand. What comes from outside it, or is a result already, gets a node of its own."""
         value = self.real(value)
         assert value is not None
+        if self.builder.half is not None:
+            self.builder.begin(path)
+            value = self.builder.read(value, tensor.dtype)
         if value in taken or value.node not in self.builder.nodes:
             self.builder.begin(path)
             value = self.builder.op("Identity", value)
@@ -339,6 +358,9 @@ class _Emitter:
         if value in self.aliases:
             self.results[name] = value
             value = self.aliases[value]
+        if self.builder.half is not None:
+            self.builder.begin(name)
+            value = self.builder.read(value, tensor.dtype)
         if value in taken or value.node is None:
             self.builder.begin(name)
             value = self.builder.op("Identity", value)
@@ -350,4 +372,7 @@ class _Emitter:
         """Give a value its shape and type. Few shapes are many values', and spelling a symbolic one takes long."""
         if tensor.shape not in self.shapes:
             self.shapes[tensor.shape] = plain_shape(tensor.shape)
-        value.shape, value.kind = self.shapes[tensor.shape], DTYPES[tensor.dtype]
+        kind: int = DTYPES[tensor.dtype]
+        if self.builder.half is not None and tensor.dtype in REAL:
+            kind = kind_of(value, self.builder.opset) or DTYPES[self.builder.half.dtype]
+        value.shape, value.kind = self.shapes[tensor.shape], kind

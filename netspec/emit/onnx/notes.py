@@ -5,7 +5,7 @@ the defaults, how many nodes it is, the blocks that it stands in, and by name wh
 tensors that it holds. Steps without nodes, such as dropout, are in the metadata of the graph: ``netspec.silent``. What
 such a step gives has a name in parentheses, with the file's name of it; outputs of the network may be such values. The
 model's metadata has the sizes that costs are quoted at: ``netspec.sizes``. An optimized file has none of
-this but ``netspec.optimized``, which says what is gone.
+this but ``netspec.optimized``, which says what is gone; one of 16 bits has its dtype in ``netspec.precision``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from netspec.emit.onnx.parts import OnnxNode, OnnxValue
 from netspec.ops import Op
 
 KEY, SILENT, SIZES = "netspec.op", "netspec.silent", "netspec.sizes"
-OPTIMIZED = "netspec.optimized"
+OPTIMIZED, PRECISION = "netspec.optimized", "netspec.precision"
 
 
 class OpNote(NamedTuple):

@@ -117,6 +117,8 @@ def _fold(
     held = weight.array.dtype
     made = {"weight": turned, "bias": (start - mean) * factor + shift}
     values = [builder.initializer(f"{norm.name}/{name}", array.astype(held)) for name, array in made.items()]
+    for value in values:
+        value.kind = weight.kind
     layer.inputs = [layer.inputs[0], *values]
     layer.outputs = norm.outputs[:1]
     layer.outputs[0].node = layer

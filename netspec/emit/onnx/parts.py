@@ -13,6 +13,8 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+LARGEST: Mapping[int, float] = {onnx.TensorProto.FLOAT16: 65504.0, onnx.TensorProto.BFLOAT16: 3.38e38}
+"""The largest numbers of the dtypes of 16 bits."""
 Attribute = Union[onnx.AttributeProto, "OnnxGraph"]
 
 
@@ -116,3 +118,16 @@ def attribute(name: str, value: Any) -> Attribute:
         if len({type(item) for item in value}) > 1:
             raise TypeError(f"attribute `{name}` has values of several types: {value}")
     return helper.make_attribute(name, value)
+
+
+def rounded(array: np.ndarray, kind: int) -> np.ndarray:
+    """Return the numbers of a weight in the dtype of a kind."""
+    with np.errstate(over="ignore"):
+        made: np.ndarray = np.asarray(array).astype(helper.tensor_dtype_to_np_dtype(kind))
+    return made
+
+
+def bounded(array: np.ndarray, kind: int) -> np.ndarray:
+    """Return the numbers of a constant in the dtype of a kind; a finite one stays finite."""
+    most = LARGEST[kind]
+    return rounded(np.where(np.isfinite(array), np.clip(array, -most, most), array), kind)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from netspec.diagnostics import UsageError
 from netspec.diagnostics.suggest import did_you_mean
 from netspec.emit.onnx.parts import OnnxNode
+from netspec.emit.onnx.precision.half import Half
 from netspec.emit.onnx.versions import NEWEST
 
 Version = tuple[int, ...]
@@ -39,7 +40,7 @@ class OnnxForm(NamedTuple):
     """The version of ONNX that a file is to be in; ``None`` is the lowest in which the network loses nothing.
 
     Of a ``runtime`` it is at most what that reads, even if something is said worse. ``int8`` has the ranges of the
-    layers that are in 8 bits, by their nodes. An ``optimized`` one has
+    layers that are in 8 bits, by their nodes; ``half`` says that it is in 16. An ``optimized`` one has
     fewer nodes.
     """
 
@@ -48,6 +49,7 @@ class OnnxForm(NamedTuple):
     runtime: Runtime | None = None
     optimized: bool = False
     int8: Mapping[str, tuple[float, float]] | None = None
+    half: Half | None = None
 
 
 ANY_FORM = OnnxForm()

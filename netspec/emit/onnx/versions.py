@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from functools import cache
+from typing import Any
 
 import onnx
 from onnx import defs, helper
 
-from netspec.emit.onnx.parts import Attribute
+from netspec.emit.onnx.parts import Attribute, OnnxNode, OnnxValue
 
 OLDEST, NEWEST = 13, 23
 """The opsets that netspec writes. Before the first, axes were attributes of most nodes, and Softmax was another."""
@@ -18,6 +19,8 @@ on, of December 2021.
 """
 OLDEST_IR = 7
 
+TYPES: Mapping[str, int] = {f"tensor({name.lower()})": kind for name, kind in onnx.TensorProto.DataType.items()}
+"""ONNX's numbers of dtypes by what its schemas call them."""
 ONES = ("dilations", "strides")
 """The attributes that are 1 along each axis where they are not written; ``pads`` are 0."""
 
@@ -85,3 +88,47 @@ def _schema(kind: str, opset: int) -> defs.OpSchema | None:
         return defs.get_schema(kind, opset, "")
     except defs.SchemaError:
         return None
+
+
+def kind_of(value: OnnxValue, opset: int) -> int:
+    """Return ONNX's number of a value's dtype; 0 where its nodes do not say it."""
+    while not value.kind and value.node is not None:
+        node = value.node
+        named = _named_by(node)
+        if named:
+            return named
+        source = _like(node, node.outputs.index(value), opset)
+        if not isinstance(source, OnnxValue):
+            return source
+        value = source
+    return value.kind
+
+
+def _named_by(node: OnnxNode) -> int:
+    """The dtype that an attribute of a node names."""
+    for name in ("to", "dtype"):
+        given: Any = node.attributes.get(name)
+        if isinstance(given, onnx.AttributeProto):
+            return int(given.i)
+    given = node.attributes.get("value")
+    if node.op_type in ("ConstantOfShape", "Constant") and isinstance(given, onnx.AttributeProto):
+        return int(given.t.data_type)
+    return int(onnx.TensorProto.FLOAT) if node.op_type == "ConstantOfShape" else 0
+
+
+def _like(node: OnnxNode, at: int, opset: int) -> OnnxValue | int:
+    """The input of a node whose dtype an output has, or the dtype that it always has."""
+    if node.domain or node.body is not None:
+        return 0
+    schema = _schema(node.op_type, opset)
+    if schema is None:
+        return 0
+    said: str = schema.outputs[min(at, len(schema.outputs) - 1)].type_str
+    for number, value in enumerate(node.inputs):
+        formal = schema.inputs[min(number, len(schema.inputs) - 1)]
+        if value is not None and formal.type_str == said:
+            return value
+    if said in TYPES:
+        return TYPES[said]
+    allowed = [each.allowed_type_strs for each in schema.type_constraints if each.type_param_str == said]
+    return TYPES.get(allowed[0][0], 0) if allowed and len(allowed[0]) == 1 else 0

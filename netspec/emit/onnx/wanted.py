@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from netspec.diagnostics import EnvironmentFault
 from netspec.emit.onnx.notes import OpNote
+from netspec.emit.onnx.precision.half import BFLOAT16_OPSET
 from netspec.emit.onnx.runtimes import OnnxForm
 from netspec.emit.onnx.versions import NEWEST, USUAL, ir_of
 from netspec.graph import Graph, Node, walk
@@ -15,14 +16,30 @@ def wanted_opset(graph: Graph, form: OnnxForm) -> int:
     """Return the opset that is asked for, or the lowest that has all that a network's ops need, and says none of them
     worse than a later one; at most that of the runtime.
     """
+    guard_bfloat16(form)
     if form.opset is not None:
         return form.opset
-    wanted = [USUAL]
+    wanted = [BFLOAT16_OPSET if form.half is not None and form.half.dtype == "bfloat16" else USUAL]
     for _, step, _ in walk(graph.body):
         if isinstance(step, Node) and not step.training:
             given = step.arranged([value.tensor for value in step.inputs])
             wanted += [step.op.onnx_opset(*given), step.op.onnx_best_opset()]
     return min(max(wanted), NEWEST if form.runtime is None else form.runtime.opset)
+
+
+def guard_bfloat16(form: OnnxForm) -> None:
+    """Raise ``EnvironmentFault`` where bfloat16 is asked for in an opset, or for a runtime, that lacks it."""
+    if form.half is None or form.half.dtype != "bfloat16":
+        return
+    if form.opset is not None and form.opset < BFLOAT16_OPSET:
+        raise EnvironmentFault(
+            f"opset {form.opset} has no convolutions in bfloat16: write `--opset {BFLOAT16_OPSET}`, or float16"
+        )
+    if form.runtime is not None and form.runtime.opset < BFLOAT16_OPSET:
+        raise EnvironmentFault(
+            f"{form.runtime.name} reads opset {form.runtime.opset}, and bfloat16 needs {BFLOAT16_OPSET}: write the "
+            "file for a later version, or in float16"
+        )
 
 
 def wanted_ir(opset: int, form: OnnxForm) -> int:

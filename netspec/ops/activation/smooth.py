@@ -137,6 +137,7 @@ class HardShrink(Activation):
     """x, but 0 from −lambd to lambd (``torch.nn.Hardshrink``): any shape."""
 
     name = "hardshrink"
+    onnx_lacks = ("bfloat16",)
     torch = "nn.Hardshrink"
     functional = "F.hardshrink"
     main = "lambd"
@@ -151,6 +152,7 @@ class SoftShrink(Activation):
     """x brought nearer to 0 by lambd, down to 0 (``torch.nn.Softshrink``): any shape."""
 
     name = "softshrink"
+    onnx_lacks = ("bfloat16",)
     torch = "nn.Softshrink"
     functional = "F.softshrink"
     main = "lambd"

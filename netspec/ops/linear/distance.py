@@ -18,6 +18,7 @@ class UnitLength(Op):
     """x divided by its length along dim, but by eps at least (``F.normalize``): any shape."""
 
     name = "normalize"
+    onnx_exact = True
     family = "norm"
     functional = "F.normalize"
     main = "dim"
@@ -195,6 +196,7 @@ class Det(Op):
     """Determinants of square matrices (``torch.linalg.det``): (…, A, A) -> (…)."""
 
     name = "det"
+    onnx_exact = True
     family = "linear"
     functional = "torch.linalg.det"
     covers = ("Tensor.det",)
@@ -224,6 +226,7 @@ class Inverse(Op):
     """
 
     name = "inverse"
+    onnx_exact = True
     family = "linear"
     functional = "torch.linalg.inv"
     covers = ("Tensor.inverse",)

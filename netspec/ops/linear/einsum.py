@@ -53,6 +53,7 @@ class Einsum(Op):
     """
 
     name = "einsum"
+    onnx_lacks = ("bfloat16",)
     family = "linear"
     functional = "torch.einsum"
     main = "equation"

@@ -66,6 +66,7 @@ class LogCumSumExp(Cumulation):
     """log Σ exp(x) of the first 1, 2, 3, … elements along a dimension (``torch.logcumsumexp``): any shape."""
 
     name = "logcumsumexp"
+    onnx_exact = True
     functional = "torch.logcumsumexp"
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:

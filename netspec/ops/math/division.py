@@ -185,6 +185,7 @@ class Hypot(TwoNumbers):
     """√(x² + y²), without overflow on the way (``torch.hypot``): shapes broadcast as in torch."""
 
     name = "hypot"
+    onnx_exact = True
     functional = "torch.hypot"
 
     def saved(self, run: OpRun) -> Saved:
@@ -217,6 +218,7 @@ class Logaddexp(TwoNumbers):
     """log(exp(x) + exp(y)), without overflow on the way (``torch.logaddexp``): shapes broadcast as in torch."""
 
     name = "logaddexp"
+    onnx_exact = True
     functional = "torch.logaddexp"
     saved_for_backward = "input"
 

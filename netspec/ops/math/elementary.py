@@ -38,6 +38,7 @@ class Exp2(Pointwise):
     """2 to the power of x (``torch.exp2``): any shape."""
 
     name = "exp2"
+    onnx_exact = True
     functional = "torch.exp2"
     saved_for_backward = "output"
 
@@ -105,6 +106,7 @@ class Logit(Pointwise):
     """log(x / (1 − x)), with x brought into the range from eps to 1 − eps (``torch.logit``): any shape."""
 
     name = "logit"
+    onnx_exact = True
     functional = "torch.logit"
     main = "eps"
     keyword_main = True

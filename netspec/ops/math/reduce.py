@@ -116,6 +116,7 @@ class ReduceMean(Reduction):
     """Mean along dimensions (``torch.mean``): (…, A, …) -> (…, …)."""
 
     name = "reduce_mean"
+    onnx_exact = True
     onnx_nodes = ("ReduceMean",)
     covers = ("Tensor.mean",)
     method = "mean"

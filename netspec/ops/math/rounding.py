@@ -111,6 +111,7 @@ class IsInf(ElementTest):
     """True where x is infinite (``torch.isinf``): any shape, bool."""
 
     name = "isinf"
+    onnx_exact = True
     functional = "torch.isinf"
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
@@ -121,6 +122,7 @@ class IsFinite(ElementTest):
     """True where x is neither infinite nor NaN (``torch.isfinite``): any shape, bool."""
 
     name = "isfinite"
+    onnx_exact = True
     functional = "torch.isfinite"
     saved_for_backward = "input"
 
@@ -137,6 +139,7 @@ class NanToNum(Pointwise):
     """x with numbers for what is NaN or infinite (``torch.nan_to_num``): any shape."""
 
     name = "nan_to_num"
+    onnx_exact = True
     functional = "torch.nan_to_num"
     main = "nan"
 

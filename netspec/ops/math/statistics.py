@@ -17,6 +17,7 @@ class Spread(Reduction):
     """Base of variance and standard deviation."""
 
     without = ("unbiased",)
+    onnx_exact = True
 
     correction: int = 1
 

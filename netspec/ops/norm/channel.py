@@ -70,6 +70,11 @@ class ChannelNorm(Op):
         each = (self.channels(inputs[0].shape),)
         return {"running_mean": each, "running_var": each, "num_batches_tracked": ()}
 
+    @property
+    def onnx_single(self) -> bool:
+        """Return whether it measures: squares are added up."""
+        return not self.track_running_stats
+
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
         channels = self.channels(tensors[0].shape)
         scale, shift = scale_and_shift(builder, (channels,), tensors[0].dtype)
@@ -298,6 +303,7 @@ class LocalResponseNorm(Op):
     """Divides by (k + alpha · mean x² of ``size`` channels)^beta (``torch.nn.LocalResponseNorm``): (N, C, …), kept."""
 
     name = "local_response_norm"
+    onnx_exact = True
     onnx_nodes = ("LRN",)
     onnx_names = {"bias": "k"}
     onnx_lacks = ("float64",)

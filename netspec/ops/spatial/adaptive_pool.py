@@ -102,6 +102,7 @@ class AdaptiveAveragePool(AdaptivePool):
     """Base of adaptive average pooling: along each dimension, a product with a matrix of weights."""
 
     onnx_lacks = ("float64",)
+    onnx_exact = True
     window_type = "AveragePool"
     onnx_nodes = ("GlobalAveragePool",)
 
@@ -289,6 +290,7 @@ class GlobalAveragePool(GlobalPool):
     """Mean over every spatial dimension (``Tensor.mean``): (N, C, …) -> (N, C)."""
 
     name = "global_avg_pool"
+    onnx_exact = True
     functional = "torch.mean"
     method = "mean"
     saved_for_backward = "nothing"

@@ -24,6 +24,7 @@ class GridSample(Op):
     """
 
     name = "grid_sample"
+    onnx_exact = True
     onnx_lacks = ("float64",)
     family = "shape"
     functional = "F.grid_sample"
@@ -86,6 +87,7 @@ class AffineGrid(Op):
     """
 
     name = "affine_grid"
+    onnx_exact = True
     family = "shape"
     functional = "F.affine_grid"
     main = "size"

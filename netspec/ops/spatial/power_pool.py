@@ -25,6 +25,7 @@ class PowerPool(Op):
     family = "pooling"
     main = "norm_type"
     onnx_lacks = ("float64",)
+    onnx_exact = True
     rank: ClassVar[int]
 
     norm_type: float

@@ -23,6 +23,7 @@ class EmbeddingBag(Op):
     """
 
     name = "embedding_bag"
+    onnx_exact = True
     family = "sequence"
     torch = "nn.EmbeddingBag"
     main = "embedding_dim"

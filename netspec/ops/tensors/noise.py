@@ -20,6 +20,7 @@ class RandomNumbers(Op):
     """Random numbers of a distribution (``torch.randn_like``, ``torch.rand_like``): the shape of the input, kept."""
 
     name = "noise"
+    onnx_exact = True
     family = "shape"
     main = "distribution"
     ports = ("like",)
@@ -128,6 +129,7 @@ class GumbelSoftmax(Op):
     """A random choice that gradients pass (``torch.nn.functional.gumbel_softmax``): any shape."""
 
     name = "gumbel_softmax"
+    onnx_exact = True
     family = "activation"
     functional = "F.gumbel_softmax"
     main = "tau"

@@ -56,6 +56,7 @@ class TopK(Ordering):
     """The k largest along a dimension, or least, in order (``torch.topk``): (…, A, …) -> values, indices (…, k, …)."""
 
     name = "topk"
+    onnx_lacks = ("bfloat16",)
     onnx_nodes = ("TopK",)
     functional = "torch.topk"
     main = "k"
@@ -108,6 +109,7 @@ class Sort(Sorting):
     """The elements along a dimension in order, and where they were (``torch.sort``): any shape."""
 
     name = "sort"
+    onnx_lacks = ("bfloat16",)
     functional = "torch.sort"
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
@@ -118,6 +120,7 @@ class ArgSort(Sorting):
     """The places of the elements along a dimension, in order (``torch.argsort``): any shape, int64."""
 
     name = "argsort"
+    onnx_lacks = ("bfloat16",)
     functional = "torch.argsort"
     outputs = ("output",)
 
@@ -150,6 +153,7 @@ class KthValue(Ranked):
     """The k-th least along a dimension, and its index (``torch.kthvalue``): (…, A, …) -> (…, …)."""
 
     name = "kthvalue"
+    onnx_lacks = ("bfloat16",)
     functional = "torch.kthvalue"
     main = "k"
 
@@ -171,6 +175,7 @@ class Median(Ranked):
     """The median along a dimension, the lower one of two, and its index (``torch.median``): (…, A, …) -> (…, …)."""
 
     name = "median"
+    onnx_lacks = ("bfloat16",)
     functional = "torch.median"
     main = "dim"
     keyword_main = True

@@ -26,6 +26,7 @@ class NonMaximumSuppression(Op):
     """
 
     name = "nms"
+    onnx_exact = True
     family = "shape"
     main = "iou_threshold"
     imports = ("torchvision.ops",)

@@ -12,15 +12,18 @@ from onnx import helper
 
 from netspec.files import temporary_beside
 from netspec.runtime.fixed_noise import MODULUS, SPREAD, STEP
+from netspec.runtime.onnx.between_casts import half_of, put_between_casts
 from netspec.runtime.onnx.session import OpenedFile, open_on
 
 RANDOM = ("RandomNormalLike", "RandomUniformLike")
 
 
 def open_fixed(path: Path, providers: Sequence[Any], runtime: str = "onnxruntime") -> OpenedFile:
-    """Open a file on a runtime with fixed numbers in place of random ones."""
+    """Open a file on a runtime with fixed numbers in place of random ones, and nodes of 16 bits between casts."""
     model = onnx.load(path, load_external_data=False)
     fix_noise(model.graph)
+    if half_of(model):
+        put_between_casts(model)
     with temporary_beside(path) as temporary:  # beside its weights, if they lie in a file of their own
         onnx.save(model, temporary)
         return open_on(runtime, temporary, providers)

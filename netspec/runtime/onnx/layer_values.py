@@ -20,6 +20,7 @@ from netspec.emit.onnx.notes import KEY
 from netspec.files import temporary_beside
 from netspec.graph import axis_of_time
 from netspec.runtime.interpret import Held
+from netspec.runtime.onnx.between_casts import half_of, put_between_casts
 from netspec.runtime.onnx.fixed_noise import fix_noise
 from netspec.runtime.onnx.given import check_inputs, read_model
 from netspec.runtime.onnx.session import open_on
@@ -53,6 +54,9 @@ class LayersOfFile:
             )
         fix_noise(model.graph)
         self.names = [each.name for each in model.graph.output]
+        self.half = half_of(model)
+        if self.half:
+            put_between_casts(model)
         with temporary_beside(path) as temporary:  # beside its weights, if they lie in a file of their own
             onnx.save(model, temporary)
             self.opened = open_on(runtime, temporary, providers)
@@ -67,6 +71,9 @@ class LayersOfFile:
     @property
     def coarsest(self) -> torch.dtype:
         """Return the coarsest dtype of the values."""
+        if self.half:
+            half: torch.dtype = getattr(torch, self.half)
+            return half
         halves = [torch.float16 for each in self.held.values() if np.asarray(each).dtype == np.float16]
         return next(iter(halves), torch.float32)
 

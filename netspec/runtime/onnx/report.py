@@ -7,6 +7,7 @@ from pathlib import Path
 
 from netspec.runtime.onnx.parity import Parity
 
+CASTS = "rounded to {} behind every node: onnxruntime's CPU has few kernels for it"
 RUNTIMES = ("onnxruntime-gpu", "onnxruntime")
 RANGE = "say in what range an input lies: `{shape: …, range: [0, 1]}`"
 
@@ -14,8 +15,8 @@ RANGE = "say in what range an input lies: `{shape: …, range: [0, 1]}`"
 UNVERIFIED = "exported: onnx.checker has passed the file; nothing was run to verify it (--verify none)"
 
 
-def parity_report(parity: Parity, path: Path) -> tuple[tuple[str, ...], str | None]:
-    """Return lines that say what was verified of an ONNX file, and why it fails, if it does."""
+def parity_report(parity: Parity, path: Path, precision: str = "float32") -> tuple[tuple[str, ...], str | None]:
+    """Return lines that say what was verified of an ONNX file in a precision, and why it fails, if it does."""
     sizes = dict.fromkeys(
         "·".join(f"{name}={size}" for name, size in each.sizes.items()) for each in parity.comparisons
     )
@@ -27,7 +28,10 @@ def parity_report(parity: Parity, path: Path) -> tuple[tuple[str, ...], str | No
         return (exported,), None
     if parity.agrees:
         verified = f"verified: PyTorch and {parity.runtime} agree to {parity.worst:.1e} (max|Δ|/max|y|) at {places}"
-        return (verified, *_reservations(parity)), None
+        casts = (
+            [f"{'':<10}{CASTS.format(precision)}"] if precision != "float32" and parity.runtime == "onnxruntime" else []
+        )
+        return (verified, *casts, *_reservations(parity, precision)), None
     if not parity.compared:
         return (), (
             f"PyTorch and {parity.runtime} give no finite number for random inputs at {places}, so "
@@ -37,14 +41,25 @@ def parity_report(parity: Parity, path: Path) -> tuple[tuple[str, ...], str | No
     return (), (
         f"PyTorch and {parity.runtime} differ by {parity.worst:.1e} "
         f"(max|Δ|/max|y|; {parity.tolerance:.0e} would do) at {places}{part}; the file is kept as {path}"
+        f"{_way_round(parity, precision)}"
     )
 
 
-def _reservations(parity: Parity) -> list[str]:
+def _way_round(parity: Parity, precision: str) -> str:
+    """Return what to do where a layer leaves the range of a precision."""
+    if precision == "float32" or parity.layer is None or not parity.layer.fault:
+        return ""
+    wider = "`--precision bfloat16` has the range of float32, and " if precision == "float16" else ""
+    kept = f"`--keep-float {parity.layer.path}` leaves the layer in float32, as those behind it need to be"
+    return f"\nhelp: {wider}{kept}"
+
+
+def _reservations(parity: Parity, precision: str) -> list[str]:
     """Lines that say how far an agreement goes."""
     reservations = []
     if parity.probed:
-        reservations.append("with rescaled weights: as initialised, the output hardly depends on the input")
+        small = "" if precision == "float32" else f", or is too small for {precision}"
+        reservations.append(f"with rescaled weights: as initialised, the output hardly depends on the input{small}")
     if not parity.telling:
         reservations.append("but with these, it does not depend on the input either: the comparison says little")
     if parity.positive:

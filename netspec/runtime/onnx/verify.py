@@ -82,8 +82,8 @@ def verify_onnx(
     """
     tried = quick_sizes(graph) if tried is None else tried
     reference, sizes = Reference(graph, module), tried[0]
-    if is_telling(reference, tried):
-        return with_layer(compare(reference, path, tried, runtime), path)
+    if is_telling(reference, tried) and not vanishes(reference, sizes, form):
+        return with_layer(compare(reference, path, tried, runtime, precision_of(form)), path)
     above = replace(graph, ranges={**dict.fromkeys(graph.inputs, (0.0, 1.0)), **graph.ranges})
     if (
         above.ranges != graph.ranges
@@ -93,8 +93,16 @@ def verify_onnx(
         return replace(verify_onnx(above, module, path, tried, form, runtime), positive=True)
     probe = Reference(graph, probing_copy(replace(graph, sizes=sizes), module))
     with exported(graph, probe.module, path, form=form) as temporary:
-        parity = with_layer(compare(probe, temporary, tried, runtime), temporary)
+        parity = with_layer(compare(probe, temporary, tried, runtime, precision_of(form)), temporary)
     return replace(parity, probed=True, telling=is_telling(probe, tried))
+
+
+def vanishes(reference: Reference, sizes: Mapping[str, int], form: OnnxForm) -> bool:
+    """Return whether outputs are too small for the precision of a form, as those of deep networks may be at first."""
+    outputs = reference.outputs(sizes) if form.half is not None else []
+    return any(
+        0 < np.abs(each).max(initial=0.0) < torch.finfo(getattr(torch, precision_of(form))).tiny for each in outputs
+    )
 
 
 def with_layer(parity: Parity, path: Path) -> Parity:
@@ -145,14 +153,23 @@ def compare_onnx(
 
 
 def compare(
-    reference: Reference, path: Path, sizes: Sequence[Mapping[str, int]], runtime: str = "onnxruntime"
+    reference: Reference,
+    path: Path,
+    sizes: Sequence[Mapping[str, int]],
+    runtime: str = "onnxruntime",
+    precision: str = "float32",
 ) -> Parity:
-    """Run the file on the inputs of a reference, which are centred where the network does not bear others."""
+    """Run the file on the inputs of a reference, which are centred where the network does not bear others.
+
+    ``precision`` is the coarsest dtype of the file's own: such a file does not bear others.
+    """
     providers, random = _providers(device_of(reference.module)), is_random(reference.graph)
-    opened = open_fixed(path, providers, runtime) if random else open_on(runtime, path, providers)
-    runtimes = _Runtimes(reference, opened, tolerance_of(reference.graph))
+    fixed = random or (precision != "float32" and runtime == "onnxruntime")
+    opened = open_fixed(path, providers, runtime) if fixed else open_on(runtime, path, providers)
+    tolerance = max(tolerance_of(reference.graph), tolerance_in(precision))
+    runtimes = _Runtimes(reference, opened, tolerance, getattr(torch, precision))
     comparisons: list[Comparison] = []
-    for each, mean in trials(reference.graph, sizes):
+    for each, mean in trials(reference.graph, sizes, tolerance):
         told = runtimes.compared(each, mean) if not mean or runtimes.bears(each, mean) else None
         comparisons.append(runtimes.compared(each) if told is None or (mean and told.rounding > BORNE) else told)
     return Parity(comparisons, opened.providers, reference, runtime=runtime)
@@ -161,8 +178,10 @@ def compare(
 class _Runtimes:
     """A module and an opened file, run on the same inputs. ``usual`` is how large the outputs are of centred ones."""
 
-    def __init__(self, reference: Reference, opened: OpenedFile, tolerance: float):
-        self.reference, self.opened, self.tolerance = reference, opened, tolerance
+    def __init__(
+        self, reference: Reference, opened: OpenedFile, tolerance: float, precision: torch.dtype = torch.float32
+    ):
+        self.reference, self.opened, self.tolerance, self.precision = reference, opened, tolerance, precision
         self.usual: list[float] = []
 
     def bears(self, sizes: Mapping[str, int], mean: float) -> bool:
@@ -194,11 +213,11 @@ class _Runtimes:
         chance = torch.Generator().manual_seed(0)
         for parameter in nudged.parameters():
             by = torch.randint(-1, 2, parameter.shape, generator=chance).to(parameter)
-            parameter.data.mul_(1 + torch.finfo(parameter.dtype).eps * by)
+            parameter.data.mul_(1 + max(torch.finfo(each).eps for each in (parameter.dtype, self.precision)) * by)
         return max(largest_difference(self.reference.run(each, inputs), ours) for each in (exact, nudged))
 
 
-def trials(graph: Graph, sizes: Sequence[Mapping[str, int]]) -> list[tuple[Mapping[str, int], float]]:
+def trials(graph: Graph, sizes: Sequence[Mapping[str, int]], tolerance: float) -> list[tuple[Mapping[str, int], float]]:
     """Return the sizes, each with the mean of the real inputs, some of which lie off centre unless they have a range.
 
     These come in addition, at the first sizes; or, if only the batch is symbolic and each run costs as much as the
@@ -207,7 +226,7 @@ def trials(graph: Graph, sizes: Sequence[Mapping[str, int]]) -> list[tuple[Mappi
     """
     tried = [(each, 0.0) for each in sizes]
     real = any("float" in value.tensor.dtype for name, value in graph.inputs.items() if name not in graph.ranges)
-    if not real or tolerance_of(graph) != TOLERANCE:
+    if not real or tolerance != TOLERANCE:
         return tried
     in_place = len(sizes) > 1 and graph.sizes.keys() <= batch_dims(graph)
     return [*tried[:-1], (sizes[-1], OFF_CENTRE)] if in_place else [*tried, (sizes[0], OFF_CENTRE)]
@@ -216,8 +235,17 @@ def trials(graph: Graph, sizes: Sequence[Mapping[str, int]]) -> list[tuple[Mappi
 def tolerance_of(graph: Graph) -> float:
     """Return what two right answers may differ by: a few roundings of the coarsest dtype in the graph."""
     made = (value.tensor.dtype for _, step, _ in walk(graph.body) for value in (*step.inputs, *step.outputs))
-    halves = [torch.finfo(getattr(torch, dtype)).eps for dtype in {*made} if dtype in HALVES]
-    return max([TOLERANCE, *(ROUNDINGS / 2 * each for each in halves)])
+    return max([TOLERANCE, *(tolerance_in(dtype) for dtype in {*made} if dtype in HALVES)])
+
+
+def tolerance_in(precision: str) -> float:
+    """Return what two right answers in a dtype may differ by."""
+    return max(TOLERANCE, ROUNDINGS / 2 * torch.finfo(getattr(torch, precision)).eps)
+
+
+def precision_of(form: OnnxForm) -> str:
+    """Return the coarsest dtype of real numbers that a file of a form adds to the network's own."""
+    return "float32" if form.half is None else form.half.dtype
 
 
 def _providers(device: torch.device) -> list[Any]:

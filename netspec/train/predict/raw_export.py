@@ -18,6 +18,7 @@ from netspec.graph import Graph
 from netspec.recipes.data.table_column import TableColumn
 from netspec.runtime.examples import example_inputs
 from netspec.runtime.onnx.export import exported, put_model, remove_model
+from netspec.runtime.onnx.verify import precision_of, tolerance_in
 from netspec.train.data.readers.tables.features import features_of, raw_values
 from netspec.train.data.readers.tables.raw import RawTable
 from netspec.train.predict.answers import Answer, Predictor
@@ -34,18 +35,19 @@ TOLERANCE = 1e-3
 
 class RawExport(NamedTuple):
     """A written file, how far its answers are from the run's, ``None`` if nothing was compared, and what stays outside
-    it. ``rows`` is the number of random rows that were compared.
+    it. ``rows`` is the number of random rows that were compared, ``tolerance`` what their answers may differ by.
     """
 
     path: Path
     difference: float | None
     rows: int
     notes: list[str]
+    tolerance: float = TOLERANCE
 
     @property
     def agrees(self) -> bool:
         """Return whether the answers are the same."""
-        return self.difference is None or self.difference <= TOLERANCE
+        return self.difference is None or self.difference <= self.tolerance
 
 
 def export_raw(
@@ -60,7 +62,7 @@ def export_raw(
     ends = RawEnds(run, form)
     with exported(graph, module, path, properties(run), form, ends) as temporary:
         difference, rows = difference_from(run, temporary, ends) if verify else (None, 0)
-        made = RawExport(path, difference, rows, ends.notes())
+        made = RawExport(path, difference, rows, ends.notes(), max(TOLERANCE, tolerance_in(precision_of(form))))
         rejected = path.with_suffix(f".rejected{path.suffix}")
         kept, other = (path, rejected) if made.agrees else (rejected, path)
         put_model(temporary, kept)

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from netspec.train.predict.trained_run import TrainedRun
 
 
+PRECISIONS = ("float32", "float16", "bfloat16", "int8")
+
+
 def add(commands: Commands) -> None:
     """Add its parser."""
     command = add_command(
@@ -88,10 +91,11 @@ def _add_run_arguments(command: ArgumentParser) -> None:
     )
     command.add_argument("--with-prepare", action="store_true", help=help)
     help = (
-        "of a run: int8 has convolutions and linear maps in 8 bits, measured on its own rows and judged by those that "
-        "validate (default: float32)"
+        "float16 and bfloat16 have weights and products in 16 bits, inputs and outputs in float32; int8, of a run, has "
+        "convolutions and linear maps in 8 bits, measured on its own rows and judged by those that validate (default: "
+        "float32)"
     )
-    command.add_argument("--precision", choices=("float32", "int8"), default="float32", help=help)
+    command.add_argument("--precision", choices=PRECISIONS, default="float32", help=help)
     command.add_argument(
         "--keep-float",
         metavar="PATTERN",
@@ -110,7 +114,9 @@ def run(options: Namespace) -> int:
 
     from netspec.cli.option_values import cached_part, output_of
     from netspec.cli.output import status, warn
+    from netspec.emit.onnx.precision.half import Half, kept_layers
     from netspec.emit.onnx.runtimes import form_of
+    from netspec.ops import HALVES
     from netspec.runtime.module import part_of
     from netspec.runtime.onnx.export import export_onnx
     from netspec.runtime.onnx.report import UNVERIFIED, two_runtimes
@@ -119,6 +125,8 @@ def run(options: Namespace) -> int:
     from netspec.weights.runs import names_run
 
     form = form_of(options.opset, options.ir, options.runtime, options.optimize)
+    if options.precision in HALVES:
+        form = form._replace(half=Half(options.precision, options.keep_float))
     others = other_runtimes(options.verify_on)
     _guard_options(options, others)
     for text in two_runtimes():
@@ -136,6 +144,8 @@ def run(options: Namespace) -> int:
     if options.cached is not None:
         graph = cached_part(graph, options.cached)
         module = part_of(graph, module.state_dict())
+    if form.half is not None:
+        kept_layers(graph, form.half)
     if options.verify == "none":
         with status("exporting"):
             path = export_onnx(graph, module, output, form=form)
@@ -144,12 +154,15 @@ def run(options: Namespace) -> int:
         return 0
     with status("exporting, and running PyTorch and onnxruntime side by side"):
         path, parity = export_verified(graph, module, output, effort=options.verify, form=form)
-    print(_said(path, options.optimize))
-    agrees = _told(parity, path)
+    if form.half is None or not parity.agrees:
+        print(_said(path, options.optimize))
+    else:
+        _tell_precision(graph, module, path, form, parity)
+    agrees = _told(parity, path, options.precision)
     for runtime in others if agrees else ():
         with status(f"running PyTorch and {runtime} side by side"):
             parity = verify_onnx(graph, module, path, sizes_to_try(graph, options.verify), form, runtime)
-        agrees = _told(parity, path) and agrees
+        agrees = _told(parity, path, options.precision) and agrees
     return 0 if agrees else 1
 
 
@@ -158,8 +171,10 @@ def _guard_options(options: Namespace, others: Sequence[str]) -> None:
     from netspec.diagnostics import UsageError
 
     if options.keep_float and options.precision == "float32":
-        raise UsageError("--keep-float is for --precision int8: without it, all layers are in float32")
-    if others and (options.with_prepare or options.precision != "float32"):
+        raise UsageError(
+            "--keep-float is for --precision float16, bfloat16 or int8: without it, all layers are in float32"
+        )
+    if others and (options.with_prepare or options.precision == "int8"):
         raise UsageError(
             f"--verify-on {','.join(others)} compares networks, not answers or scores of 8 bits: leave it out here"
         )
@@ -183,7 +198,7 @@ def _of_spec(options: Namespace) -> tuple[Graph, nn.Module]:
 
     if options.with_prepare:
         raise UsageError(f"--with-prepare is for a run, which has fitted its steps: {options.spec} is a spec")
-    if options.precision != "float32":
+    if options.precision == "int8":
         raise UsageError(f"--precision int8 is for a run, on whose rows ranges are measured: {options.spec} is a spec")
     graph, source = graph_of(options), weights_of(options)
     module = build_module(graph, options.device)
@@ -199,7 +214,7 @@ def _of_run(options: Namespace) -> tuple[TrainedRun, Graph, nn.Module]:
     from netspec.runtime.module import merged
     from netspec.train.predict.trained_run import TrainedRun
 
-    if options.precision != "float32" and options.cached is not None:
+    if options.precision == "int8" and options.cached is not None:
         raise UsageError("--precision int8 is for a whole network, and --cached a part of one: choose one")
     if options.with_prepare and options.cached is not None:
         raise UsageError(
@@ -218,7 +233,7 @@ def _write_raw(
 ) -> int:
     """Write the file that takes raw rows; give 1 where its answers are not those of the run."""
     from netspec.cli.output import status, warn
-    from netspec.train.predict.raw_export import TOLERANCE, export_raw
+    from netspec.train.predict.raw_export import export_raw
 
     with status("exporting, and predicting with the run and the file side by side"):
         made = export_raw(run, graph, module, output, form, effort != "none")
@@ -230,7 +245,7 @@ def _write_raw(
     elif made.agrees:
         print(f"verified: `netspec predict` and the file agree to {made.difference:.1e} on {made.rows} random rows")
     else:
-        limit = f"({TOLERANCE:.0e} would do)"
+        limit = f"({made.tolerance:.0e} would do)"
         warn(f"`netspec predict` and the file differ by {made.difference:.1e} {limit}; it is kept as {made.path}")
     return 0 if made.agrees else 1
 
@@ -259,12 +274,28 @@ def _write_int8(
     return 0
 
 
-def _told(parity: Parity, path: Path) -> bool:
+def _tell_precision(graph: Graph, module: nn.Module, path: Path, form: OnnxForm, parity: Parity) -> None:
+    """Tell size, time and how far layers are from float32, of a file of 16 bits that agrees."""
+    from netspec.cli.output import fitted, status
+    from netspec.runtime.onnx.export import removed_from
+    from netspec.runtime.onnx.precision import compare_precisions
+
+    with status("measuring it against float32"):
+        report = compare_precisions(graph, module, path, form, parity.comparisons[-1].sizes)
+    first, *others = report.lines()
+    print(first)
+    if form.optimized:
+        print(removed_from(path))
+    for text in others:
+        print(fitted(text, sys.stdout))
+
+
+def _told(parity: Parity, path: Path, precision: str) -> bool:
     """Tell what was verified; return whether the runtimes agree."""
     from netspec.cli.output import fitted, warn
     from netspec.runtime.onnx.report import parity_report
 
-    notes, failure = parity_report(parity, path)
+    notes, failure = parity_report(parity, path, precision)
     for text in notes:
         print(fitted(text, sys.stdout))
     if failure is not None:

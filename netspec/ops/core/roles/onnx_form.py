@@ -62,12 +62,19 @@ class OpOnnx(OpSignature):
     the 16-bit ones, for which onnxruntime has no kernel: there the nodes run in another dtype, between casts;
     ``onnx_since``, the first opset of ONNX that has what the nodes do, or ``onnx_opset`` where that depends on the
     arguments; ``onnx_better``, an opset that says it better than those before it, whose forms it has as well, or
-    ``onnx_best_opset`` where that depends on the arguments.
+    ``onnx_best_opset`` where that depends on the arguments; ``onnx_exact``, that the nodes run in float32 in a file of
+    half precision, as those do that torch's autocast runs in it, and those that torch's exporter writes.
     """
 
     onnx_lacks: ClassVar[tuple[str, ...]] = ()
     onnx_since: ClassVar[int] = 0
     onnx_better: ClassVar[int] = 0
+    onnx_exact: ClassVar[bool] = False
+
+    @property
+    def onnx_single(self) -> bool:
+        """Return whether the nodes run in float32 where the network is in half precision."""
+        return self.onnx_exact or type(self).onnx is OpOnnx.onnx
 
     def onnx_opset(self, *inputs: Tensor | None) -> int:
         """Return the first opset in which the op can be written."""
