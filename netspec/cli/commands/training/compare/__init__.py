@@ -1,4 +1,4 @@
-"""``netspec compare``: train several networks and compare them."""
+"""``netspec compare``: compare runs that have ended, or train several networks and compare them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,13 @@ def add(commands: Commands) -> None:
         commands,
         "compare",
         "Train several specs, or one spec with several values of a key, and show their scores in a table and their "
-        "losses in a picture, runs/compare/N/compare.png. Several --over options give all combinations.",
+        "losses in a picture, runs/compare/N/compare.png. Several --over options give all combinations. Runs that have "
+        "ended are shown as they are: in what their specs and recipes differ, and how they ended.",
     )
-    command.add_argument("specs", metavar="SPEC", nargs="+", help="a path, or the name of a zoo entry or variant")
+    help = (
+        "a path, or the name of a zoo entry or variant; or the folders of runs that have ended: runs/net/1 runs/net/2"
+    )
+    command.add_argument("specs", metavar="SPEC", nargs="+", help=help)
     command.add_argument(
         "--over",
         metavar="KEY=A,B,…",
@@ -34,6 +38,8 @@ def add(commands: Commands) -> None:
         default=[],
         help="a value that all of the runs share; may be repeated",
     )
+    command.add_argument("--format", choices=["text", "md", "json"], default="text", help="of runs (default: text)")
+    command.add_argument("-o", "--output", metavar="FILE", help="of runs: draw their losses into a .png or .pdf file")
     add_limit_arguments(command)
 
 
@@ -42,6 +48,26 @@ def run(options: Namespace) -> int:
     from netspec.cli.option_values import limits_of, pairs
 
     pairs(options.set, "--set")
+    if _are_runs(options):
+        from netspec.cli.commands.training.compare.finished import compare_finished
+
+        compare_finished(options)
+        return 0
     from netspec.cli.commands.training.compare.candidates import compare
 
     return compare(options, limits_of(options))
+
+
+def _are_runs(options: Namespace) -> bool:
+    """Return whether runs are named rather than specs. Raises ``UsageError`` for both, and for options of the other."""
+    from netspec.diagnostics import UsageError
+    from netspec.weights.runs import names_run
+
+    are_runs = [names_run(each) for each in options.specs]
+    if any(are_runs) and not all(are_runs):
+        raise UsageError("specs are trained, and runs have ended: train the specs first, and then compare runs alone")
+    if any(are_runs) and (options.over or options.set):
+        raise UsageError("--over and --set are for specs, which are trained: runs that have ended stay as they are")
+    if not any(are_runs) and (options.format != "text" or options.output is not None):
+        raise UsageError("--format and -o are for runs that have ended: `netspec compare runs/compare/1/*/`")
+    return all(are_runs)

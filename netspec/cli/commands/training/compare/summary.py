@@ -23,7 +23,7 @@ def summary(outcomes: Outcomes, graph: Graph, width: int) -> str:
     parts = [table(outcomes, ended, graph, width)] if ended else []
     faults = {label: outcome["fault"].partition(". ")[0] for label, outcome in outcomes.items() if "fault" in outcome}
     parts.append("\n".join(f"{label}: {fault}" for label, fault in faults.items()))
-    verdicts = [f"{label}: {outcome['verdict']}" for label, outcome in outcomes.items() if outcome["verdict"]]
+    verdicts = [f"{label}: {outcome['verdict']}" for label, outcome in outcomes.items() if outcome.get("verdict")]
     parts.append("\n".join(["before the first step", *(f"  {line}" for line in verdicts)]) if verdicts else "")
     return "\n\n".join(filter(None, parts))
 
