@@ -242,7 +242,7 @@ class _Folding:
         else:
             family = None if last.merges or last.op.variadic else last.op.family
         chained = step.inputs == last.outputs and all(level.uses[value] == 1 for value in step.inputs)
-        if family is None or not chained or not _shares_card(family, step):
+        if family is None or not chained or not shares_card(family, step):
             return None
         return _Run((*before.first, step), (*before.last, step))
 
@@ -275,7 +275,7 @@ def _merged(items: Iterable[_T], merge: Callable[[_T, _T], _T | None]) -> Iterat
         yield held
 
 
-def _shares_card(family: str, step: Node) -> bool:
+def shares_card(family: str, step: Node) -> bool:
     """Return whether a step stands on the card of an op of this family, or on a single block's where that is empty."""
     return step.op.family in FOLLOWERS or (step.op.family == family == "shape" and len(step.outputs) == 1)
 

@@ -198,3 +198,37 @@ def test_the_picture_is_drawn_and_its_ids_are_its_own(tiny: str, capsys: pytest.
     assert {"old:stem", "new:stem"} <= set(ids)
     assert told([tiny, "--variant", "wide", "-o", "net.dot", "--depth", "1"], capsys) == lines
     assert Path("net.dot").read_text().startswith("digraph difference {")
+
+
+def test_a_page_of_a_difference(tiny: str, capsys: pytest.CaptureFixture[str]):
+    lines = told([tiny, "--variant", "wide", "-o", "out/diff.html"], capsys)
+    assert lines[0] == "tiny → wide"
+    page = Path("out/diff.html").read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>")
+    data = json.loads(page.partition('id="network">')[2].partition("</script>")[0])
+    assert data["name"] == "tiny → wide"
+    assert data["told"]["stem"]["notes"] == ["out_channels 4 → 16", "N×(4→16)×(H − 2)×(W − 2)"]
+    assert data["told"]["stem"]["old"][0] == 4 * 3 * 9 + 4
+    assert data["told"]["stem"]["new"][0] == 16 * 3 * 9 + 16
+
+
+def test_a_page_of_two_revisions(tiny: str, capsys: pytest.CaptureFixture[str]):
+    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "first"]):
+        subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *command], check=True)
+    Path(tiny).write_text(NET.replace("out_features: 2", "out_features: 3"))
+    told([tiny, "-o", "diff.html", "--format", "json"], capsys)
+    page = Path("diff.html").read_text(encoding="utf-8")
+    data = json.loads(page.partition('id="network">')[2].partition("</script>")[0])
+    assert data["differing"] == ["head", "output:output"]
+    (pair,) = data["pairs"]
+    assert [line[2].strip() for line in pair["lines"] if not (line[0] and line[1])] == [
+        "- linear: {name: head, out_features: 2}",
+        "- linear: {name: head, out_features: 3}",
+    ]
+
+
+def test_a_file_of_another_kind_is_refused_before_anything_is_printed(tiny: str, capsys: pytest.CaptureFixture[str]):
+    assert main(["diff", tiny, "--variant", "wide", "-o", "out.txt"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "a difference is shown as .html, .svg, .png, .pdf, .dot, but the file is called `out.txt`" in said.err

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from netspec.analysis.diff.changes import Change, Facet, Kind, said, shapes_text
+from netspec.analysis.diff.changes import Change, Kind, shapes_text
+from netspec.analysis.diff.words import facet_text
 from netspec.dataclass import dataclass
-from netspec.dims import Shape, Size, times_shape
 from netspec.graph import Node
 from netspec.view.cards import contents
 from netspec.view.groups import span_of_names
@@ -136,36 +136,6 @@ def _likeness(change: Change) -> object:
     facets = tuple(facet.name for facet in change.facets if facet.name != "name")
     runs = [_likeness(each) for each in change.inner]
     return change.kind, what, facets, tuple(each for at, each in enumerate(runs) if at == 0 or runs[at - 1] != each)
-
-
-def facet_text(facet: Facet) -> str:
-    """``kernel_size 3×3 → 5×5``."""
-    name, old, new, _ = facet
-    match name:
-        case "output":
-            return shape_change(old, new)
-        case "name" | "op" | "block" if old:
-            return f"was {old}"
-        case "training only":
-            return "in training only now" if new else "no longer in training only"
-        case "frozen":
-            return "frozen now" if new else "no longer frozen"
-        case "recomputed":
-            return "recomputed now" if new else "no longer recomputed"
-    return f"{name} {said(old)} → {said(new)}"
-
-
-def shape_change(old: Sequence[Shape], new: Sequence[Shape]) -> str:
-    """``N×(64→128)×H×W``; both in full where they have other numbers of dimensions."""
-    if [len(shape) for shape in old] != [len(shape) for shape in new]:
-        return f"{shapes_text(old)} → {shapes_text(new)}"
-    changed = ((was, now) for was, now in zip(old, new) if was != now)
-    return ", ".join("×".join(map(_size_change, was, now)) for was, now in changed)
-
-
-def _size_change(old: Size, new: Size) -> str:
-    before, after = times_shape((old,)), times_shape((new,))
-    return before if old == new else f"({before}→{after})"
 
 
 def names_text(names: Sequence[str]) -> str:

@@ -13,10 +13,10 @@ from netspec.analysis.constraints import file_name, size_constraints
 from netspec.analysis.costs import scan_text
 from netspec.analysis.memory import Memory
 from netspec.analysis.unsaid import unsaid, unsaid_notes
-from netspec.diagnostics import Source, Span
-from netspec.dims import Dim, Size, pretty, times_shape
-from netspec.emit.explorer.formulas import formula
+from netspec.diagnostics import Span
+from netspec.dims import Dim, pretty
 from netspec.emit.explorer.paths import covered_paths, frozen_paths, open_paths
+from netspec.emit.explorer.records import Records, carried_by, makers_of, rows_of, shifted, without_empty
 from netspec.graph import (
     Call,
     ExecutionCount,
@@ -28,14 +28,12 @@ from netspec.graph import (
     Requirement,
     Step,
     Value,
-    parameter_count,
     walk,
 )
-from netspec.ops import Tensor
-from netspec.view.cards import change, contents, sign_of, spelled, sum_text
+from netspec.view.cards import contents, sign_of
 from netspec.view.folding import Box, Card, Item, fold, items_of
 from netspec.view.groups import grouped, sources_text, value_names
-from netspec.view.wiring import ENTRY, Wiring, port_names, wire
+from netspec.view.wiring import ENTRY, Wiring, wire
 
 if TYPE_CHECKING:
     from netspec.analysis.step_time import StepTime
@@ -51,21 +49,12 @@ def explorer_data(graph: Graph, times: StepTime | None = None) -> dict[str, Any]
     return found if times is None else found | {"time": data.time(times, found["root"])}
 
 
-class _Data:
+class _Data(Records):
     """Numbers what it meets, and collects one record for each."""
 
     def __init__(self, graph: Graph):
+        super().__init__()
         self.graph = graph
-        self.sizes: list[Any] = []
-        self.tensors: list[Any] = []
-        self.nodes: list[Any] = []
-        self.levels: list[Any] = []
-        self.sources: list[Source] = []
-        self._size_numbers: dict[Size, int] = {}
-        self._tensor_numbers: dict[Tensor, int] = {}
-        self._node_numbers: dict[Node, int] = {}
-        self._level_numbers: dict[Level, int] = {}
-        self._source_numbers: dict[int, int] = {}
 
     def all(self) -> dict[str, Any]:
         graph = self.graph
@@ -137,49 +126,6 @@ class _Data:
                 yield path
                 yield from () if "shares" in item else self.paths(item["level"], f"{path}.")
 
-    def size(self, size: Size) -> int:
-        if size not in self._size_numbers:
-            self._size_numbers[size] = len(self.sizes)
-            self.sizes.append(formula(size))
-        return self._size_numbers[size]
-
-    def tensor(self, tensor: Tensor) -> int:
-        if tensor not in self._tensor_numbers:
-            self._tensor_numbers[tensor] = len(self.tensors)
-            sizes = [self.size(size) for size in tensor.shape]
-            self.tensors.append({"text": times_shape(tensor.shape), "dtype": tensor.dtype, "sizes": sizes})
-        return self._tensor_numbers[tensor]
-
-    def place(self, span: Span) -> list[int]:
-        """The number of a span's text, and its line there."""
-        if id(span.source) not in self._source_numbers:
-            self._source_numbers[id(span.source)] = len(self.sources)
-            self.sources.append(span.source)
-        return [self._source_numbers[id(span.source)], span.line]
-
-    def node(self, node: Node) -> int:
-        if node not in self._node_numbers:
-            title, detail = spelled(node.op)
-            self._node_numbers[node] = len(self.nodes)
-            self.nodes.append(
-                _without_empty(
-                    name=node.name,
-                    op=node.op.name,
-                    arguments=node.op.detail(),
-                    title=title,
-                    detail=detail,
-                    family=node.op.family,
-                    reads=[self.tensor(value.tensor) for value in node.inputs],
-                    makes=[self.tensor(value.tensor) for value in node.outputs],
-                    params=parameter_count(node),
-                    macs=self.size(node.macs),
-                    at=self.place(node.span),
-                    sum=sum_text(node),
-                    shares=node.shares,
-                )
-            )
-        return self._node_numbers[node]
-
     def level(self, level: Level) -> int:
         if level in self._level_numbers:
             return self._level_numbers[level]
@@ -187,9 +133,9 @@ class _Data:
         self.levels.append({})
         items = items_of(level, ExecutionCount(RUN, AHEAD))
         wiring = wire(items, level.inputs, level.outputs)
-        makers = _makers(items, level.inputs)
+        makers = makers_of(items, level.inputs)
         names = level.input_names if len(level.inputs) > 1 else [""] * len(level.inputs)
-        self.levels[number] = _without_empty(
+        self.levels[number] = without_empty(
             kind=level.kind,
             title=level.title,
             contents=contents(level),
@@ -197,9 +143,9 @@ class _Data:
             if level.loop is None
             else {"length": self.size(level.loop.length), "text": scan_text(level.loop)},
             items=self.items(level, items, wiring, makers, dict(zip(level.inputs, names))),
-            rows=_rows(wiring, 0),
+            rows=rows_of(wiring, 0),
             exits=list(dict.fromkeys(max(makers[value], ENTRY) for value in level.outputs)),
-            carried=list(_carried(level, makers)),
+            carried=list(carried_by(level, makers)),
         )
         return number
 
@@ -215,7 +161,7 @@ class _Data:
         self.levels.append({})
         items = items_of(level, ExecutionCount(RUN, AHEAD))
         wiring = wire(items, inputs, [output.value for output in outputs])
-        makers = _makers(items, inputs)
+        makers = makers_of(items, inputs)
         shift = len(inputs)
         ports = [self.port(name, "input", value) for name, value in graph.inputs.items()]
         columns = iter(range(max([0, *wiring.columns]) + 1, len(items) + len(inputs) + len(outputs) + 2))
@@ -225,16 +171,16 @@ class _Data:
         made = [*ports, *made]
         last = {item["column"]: position for position, item in enumerate(made)}
         for name, output in graph.outputs.items():
-            maker = _shifted(makers[output.value], shift)
+            maker = shifted(makers[output.value], shift)
             column = made[maker]["column"] if maker > ENTRY else 0
             made.append(self.output(name, output, maker, next(columns) if last.get(column, maker) > maker else column))
             last[made[-1]["column"]] = len(made) - 1
-        self.levels[number] = {"kind": "network", "items": made, "rows": _rows(wiring, shift), "exits": []}
+        self.levels[number] = {"kind": "network", "items": made, "rows": rows_of(wiring, shift), "exits": []}
         return number
 
     def port(self, name: str, kind: str, value: Value) -> dict[str, Any]:
         """An input or an output of the network, as an item."""
-        return _without_empty(
+        return without_empty(
             port=kind, path=f"{kind}:{name}", name=name, tensor=self.tensor(value.tensor), optional=value.optional
         ) | {"edges": [], "fork": ENTRY}
 
@@ -264,7 +210,7 @@ class _Data:
                 self.item(item, covered, sources[starts[position]])
                 | {
                     "column": wiring.columns[position],
-                    "fork": _shifted(wiring.forks[position], shift),
+                    "fork": shifted(wiring.forks[position], shift),
                     "edges": list(self.edges(item, position, items, wiring, makers, names, shift)),
                 }
             )
@@ -289,32 +235,7 @@ class _Data:
             assert isinstance(call, Call), "what is no op is a level"
             record |= {"level": self.level(call.body), "at": self.place(call.span), "shares": call.shares}
             record["makes"] = [self.tensor(value.tensor) for value in item.makes]
-        return _without_empty(**record)
-
-    def edges(
-        self,
-        item: Item,
-        position: int,
-        items: Sequence[Item],
-        wiring: Wiring,
-        makers: Mapping[Value, int],
-        names: Mapping[Value, str],
-        shift: int,
-    ) -> Iterator[list[Any]]:
-        """One for each item that this one reads from: where it comes from, whether it goes around, its tensor where
-        that is new, and its name."""
-        found: dict[int, list[int]] = {}
-        for number, value in enumerate(item.reads):
-            found.setdefault(makers[value] if shift else max(makers[value], ENTRY), []).append(number)
-        ports = port_names(item) if len(found) > 1 else ()
-        for maker, numbers in found.items():
-            value = item.reads[numbers[0]]
-            around = any((position, item.reads[number]) in wiring.skips for number in numbers)
-            new = maker > ENTRY and change(value, items[maker]) != ""
-            labels = [ports[number] if ports else names.get(item.reads[number], "") for number in numbers]
-            skip = around or position in wiring.shortcuts
-            label = ", ".join(dict.fromkeys(text for text in labels if text))
-            yield [_shifted(maker, shift), int(skip), self.tensor(value.tensor) if new else -1, label]
+        return without_empty(**record)
 
     def requirement(self, requirement: Requirement) -> dict[str, Any]:
         sign = "≥" if requirement.relation == ">=" else "="
@@ -325,43 +246,6 @@ class _Data:
             "text": f"{requirement.reason} ({pretty(requirement.left)} {sign} {pretty(requirement.right)})",
             "training": requirement.training,
         }
-
-
-def _without_empty(**record: Any) -> dict[str, Any]:
-    """A record without what is empty, but with a level's items; truth is 1."""
-    kept = {key: value for key, value in record.items() if value not in (None, "", 0, [], {})}
-    empty: dict[str, Any] = {"macs": 0, "tensor": 0, "level": 0, "items": []}
-    return {key: 1 if value is True else value for key, value in kept.items()} | {
-        key: value for key, value in empty.items() if key in record and key not in kept
-    }
-
-
-def _shifted(position: int, shift: int) -> int:
-    """A position among items of which ``shift`` inputs are the first ones."""
-    if position > ENTRY:
-        return position + shift
-    return ENTRY - 1 - position if position < ENTRY and shift else ENTRY
-
-
-def _rows(wiring: Wiring, shift: int) -> dict[int, list[int]]:
-    """Return the items that start side by side at each fork; the entry and the inputs are one row."""
-    rows: dict[int, list[int]] = {}
-    for fork, row in wiring.rows.items():
-        rows.setdefault(_shifted(fork, shift), []).extend(position + shift for position in row)
-    return rows
-
-
-def _makers(items: Sequence[Item], inputs: Sequence[Value]) -> dict[Value, int]:
-    makers = {value: ENTRY - 1 - place for place, value in enumerate(inputs)}
-    return makers | {value: position for position, item in enumerate(items) for value in item.makes}
-
-
-def _carried(level: Level, makers: Mapping[Value, int]) -> Iterator[list[Any]]:
-    """Return the items that make the states of a scan's next iteration, with the states' names."""
-    states = 0 if level.loop is None else level.loop.states
-    for name, value in list(zip(level.output_names, level.outputs))[len(level.outputs) - states :]:
-        if makers[value] > ENTRY:
-            yield [makers[value], name]
 
 
 def _place_of(path: str, places: Mapping[str, int]) -> int:

@@ -11,6 +11,8 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from netspec.analysis.diff import Differences
+from netspec.emit.explorer.compared import compared_data
 from netspec.emit.explorer.data import explorer_data
 from netspec.emit.explorer.differences import LayerDifferences, difference_data
 from netspec.graph import Graph
@@ -55,18 +57,37 @@ def explorer_page(
     return _page("explorer.html", [*SCRIPTS, *(LIVE if live else [])], styles, version, _as_data(data))
 
 
+def comparison_page(diff: Differences) -> str:
+    """A whole HTML page for a difference: both networks as one diagram, with the costs and the texts of both.
+
+    As the explorer's, it asks for nothing and lets only its own script run.
+    """
+    styles = ["explorer.css", "compared.css"]
+    scripts = ["compared.js", *SCRIPTS]
+    return _page("explorer.html", scripts, styles, None, _as_data(compared_data(diff)), page="diff")
+
+
 def waiting_page(version: str) -> str:
     """Return the page of a spec that has not been right yet: it shows the faults until there are none."""
     return _page("waiting.html", ["live.js"], ["live.css"], version)
 
 
-def _page(template: str, scripts: Sequence[str], styles: Sequence[str], version: str | None, data: str = "") -> str:
+def _page(
+    template: str,
+    scripts: Sequence[str],
+    styles: Sequence[str],
+    version: str | None,
+    data: str = "",
+    page: str = "explorer",
+) -> str:
     script, style = _joined(scripts), _joined(styles)
     parts = {
         "policy": _policy(script, style, live=version is not None),
         "version": version or "",
         "style": style,
         "script": script,
+        "page": page,
+        "yaml": "1.1" if page == "diff" else "0.76",
         "data": data,
     }
     return _PLACE.sub(lambda place: parts[place[1]], _asset(template))
@@ -92,7 +113,8 @@ def _as_data(data: Any) -> str:
 
 
 def _joined(names: Sequence[str]) -> str:
-    return "\n".join(map(_asset, names)).replace("{{dark}}", _asset("dark.css"))
+    text = "\n".join(map(_asset, names))
+    return text.replace("{{dark}}", _asset("dark.css")).replace("{{dark-marks}}", _asset("dark-marks.css"))
 
 
 @cache

@@ -67,9 +67,10 @@ function cardTextOf(spot) {
 
 function portText({ item }) {
   const { dtype } = network.tensors[item.tensor];
+  const differs = network.told ? notesOf(item.path).map((note) => ({ text: () => note, of: "notes" })) : [];
   const notes = [item.port, dtype === "float32" ? "" : dtype, item.optional ? "may be left out" : ""];
   const detail = [...notes, item.training ? "training only" : ""].filter(Boolean).join(" · ");
-  return { family: "port", title: item.name, detail, rows: [{ text: () => shapeText(item.tensor) }] };
+  return { family: "port", title: item.name, detail, rows: [{ text: () => shapeText(item.tensor) }, ...differs] };
 }
 
 function opText(spot) {
@@ -102,6 +103,7 @@ function levelText(spot) {
 
 /** Parameters and MACs in short, where there are any. */
 function costRows(spot) {
+  if (network.told) return comparedRows(spot);
   const { params, macs } = spotCost(spot);
   if (!params && !macs) return [];
   const each = spot.item.count ? " each" : "";
@@ -136,13 +138,15 @@ function drawLevel(arranged, x, y) {
 
 function drawItem(item, x, y) {
   const { spot, cardText } = item;
-  const classes = ["spot", cardText.level ? "level" : cardText.family, spot.training ? "training" : ""];
+  const mark = network.told ? markOfSpot(spot) : "";
+  const classes = ["spot", cardText.level ? "level" : cardText.family, spot.training ? "training" : "", mark ? `mark-${mark}` : ""];
   const made = svg("g", { class: classes.filter(Boolean).join(" "), "data-spot": spot.path });
   if (cardText.family && !cardText.level) made.dataset.family = cardText.family;
   made.append(svg("title", {}, tipOf(spot)));
   if (item.inside) made.append(...drawBox(item, x, y));
   else if (cardText.circle) made.append(...drawCircle(cardText, x, y));
   else made.append(...drawCard(item, x - item.left, y));
+  if (mark) made.append(...drawMark(mark, x - item.left + 1, y + 1));
   liveDiagram.add([y, y + item.height], () => made.style.setProperty("--heat", `${heatOf(spot)}%`));
   if (canOpen(spot.item)) made.dataset.opens = "";
   const solid = item.inside ? cardText.height + GAP + 1 : item.height; // a header stays with what comes next
@@ -216,7 +220,7 @@ function drawTexts(spot, cardText, x, y, width, indent) {
     parts.push(svg("text", at, fitted(cardText.note, ROW, 90)));
   }
   cardText.rows.forEach((row, number) => {
-    const text = svg("text", { class: "row", x: x + indent, y: y + 32 + ROW_HEIGHT * number });
+    const text = svg("text", { class: `row ${row.of ?? ""}`, x: x + indent, y: y + 32 + ROW_HEIGHT * number });
     const space = width - indent - 10 - (number === 0 ? noteWidth : 0);
     liveDiagram.add([y, y + cardText.height], () => (text.textContent = fitted(row.text(), ROW, space)));
     parts.push(text);
@@ -248,7 +252,7 @@ function drawChevron(x, y, open) {
 
 function drawEdge(edge, x, y) {
   const points = edge.points.map(([u, v]) => [u + x, v + y]);
-  const kind = edge.skip ? "skip" : edge.carries ? "carried" : "";
+  const kind = edge.mark ? edge.mark : edge.skip ? "skip" : edge.carries ? "carried" : "";
   const classes = ["edge", kind, edge.training ? "training" : ""].filter(Boolean).join(" ");
   const line = svg("path", { class: classes, d: pathThrough(points) });
   if (edge.arrow) line.setAttribute("marker-end", `url(#arrow${kind && `-${kind}`})`);
@@ -267,7 +271,7 @@ function tipOf(spot) {
   const ops = (item.nodes ?? []).map((number) => nodeText(network.nodes[number]));
   const shapes = tensors.map((tensor) => network.tensors[tensor].text).join(", ");
   const place = item.nodes ? network.nodes[item.nodes[0]].at : item.at;
-  const where = place ? `${network.sources[place[0]].name}:${place[1]}` : "";
+  const where = place ? `${network.files?.[place[0]] ?? network.sources[place[0]].name}:${place[1]}` : "";
   const still = isStill(spot) ? "frozen: not trained" : "";
   return [item.port ? item.name : spot.path, ...ops, `→ ${shapes}`, still, where].filter(Boolean).join("\n");
 }

@@ -25,17 +25,16 @@ function hover(path, row = null) {
   light(cards.get(path)?.element);
   for (const each of found) light(each.element);
   if (!row && found.length) nearest(found[0].element, tablePane, 32);
-  const keys = found.flatMap(({ lines, spot }) => (canOpen(spot.item) ? lines.slice(0, 1) : lines));
+  const keys = found.flatMap(({ lines, spot, was }) => (canOpen(spot.item) ? [lines[0], was].filter(Boolean) : lines));
   if (keys.length) bringLine(keys[0]);
   for (const key of keys) light(yamlLines.get(key));
 }
 
-/** Light up what comes from a line of the YAML. */
-function hoverLine(key) {
+/** Light up what comes from a line of the YAML, by the keys that it is known by. */
+function hoverLines(keys) {
   clearLight();
-  if (!key) return;
-  const found = rows.filter(({ lines }) => lines.includes(key));
-  if (found.length) light(yamlLines.get(key));
+  const found = rows.filter(({ lines }) => keys.some((key) => lines.includes(key)));
+  if (found.length) light(yamlLines.get(keys[0]));
   for (const row of found) {
     light(row.element);
     light(cards.get(row.spot.path)?.element);
@@ -63,7 +62,7 @@ function select(path, { table = true, source = true, diagram = true } = {}) {
   cards.get(row.spot.path)?.element.classList.add("selected");
   if (table) nearest(row.element, tablePane, 32);
   if (diagram) bringCard(row.spot.path);
-  if (source && row.lines.length) bringLine(row.lines[0]);
+  if (source && row.lines.length) bringLine(row.lines[0], true);
   markLines();
   showStatus(row);
 }
@@ -72,7 +71,7 @@ function select(path, { table = true, source = true, diagram = true } = {}) {
 function markLines() {
   const row = rows[rowIndex(state.selected)];
   for (const element of yamlLines.values()) element.classList.remove("selected");
-  if (row?.lines.length) yamlLines.get(row.lines[0])?.classList.add("selected");
+  for (const key of [row?.lines[0], row?.was]) yamlLines.get(key)?.classList.add("selected");
 }
 
 /** What is selected, in one line below the panes. */
@@ -81,6 +80,7 @@ function showStatus(row) {
   status.replaceChildren();
   if (!row) {
     const keys = [["/", "search"], ["↑ ↓ ← →", "table"], ["+ −", "zoom"], ["0", "fit"], ["1 2 3", "panes"], ["Esc", "clear"]];
+    if (network.told) keys.push(["n p", "changes"]);
     status.append(...keys.map(([key, what]) => html("span", {}, html("kbd", {}, key), ` ${what}`)));
     return;
   }
@@ -88,7 +88,7 @@ function showStatus(row) {
   const cost = rowCost(row);
   const whole = totals();
   const part = (kind) => (whole[kind] ? ` (${((100 * Number(cost[kind])) / Number(whole[kind])).toFixed(1)}%)` : "");
-  const costs = [
+  const costs = network.told ? comparedStatus(row, cost) : [
     cost.params ? `${exact(cost.params)} params${part("params")}` : "",
     cost.macs ? `${exact(cost.macs)} MACs${part("macs")}` : "",
     cost.memory ? `${shortBytes(cost.memory)} kept for the backward pass${part("memory")}` : "",
@@ -230,6 +230,7 @@ function refreshNow() {
 }
 
 function showTotals() {
+  if (network.told) return comparedTotals();
   const { params, macs, memory, aside } = totals();
   const told = [
     ["parameters", short(params - aside), `${exact(params)}${aside ? `, ${exact(aside)} of them in training only` : ""}`],
@@ -261,6 +262,7 @@ function trainedTotal(params) {
 
 /** What must hold of the sizes, each with a way to the line that asks for it. */
 function drawFacts() {
+  if (network.sections) return drawSections();
   const place = document.getElementById("constraints");
   place.hidden = !network.constraints.length;
   for (const { text, at } of network.constraints) {
@@ -268,7 +270,7 @@ function drawFacts() {
     button.addEventListener("click", () => {
       togglePane("source", true);
       bringLine(lineKey(at));
-      hoverLine(lineKey(at));
+      hoverLines([lineKey(at)]);
     });
     place.append(button);
   }
@@ -347,6 +349,8 @@ const KEYS = {
   1: () => togglePane("diagram"),
   2: () => togglePane("table"),
   3: () => togglePane("source"),
+  n: () => network.told && nextChange(1),
+  p: () => network.told && nextChange(-1),
   Escape: () => {
     clearLight();
     select("");
@@ -379,6 +383,7 @@ function start() {
   offerDifference();
   setHeat(network.apart ? "apart" : "none");
   select("");
+  if (network.told) startCompared();
   fitWidth();
   for (const listen of [listenToDiagram, listenToTable, listenToSource, listenToSearch]) listen();
   for (const listen of [listenToControls, listenToKeys]) listen();

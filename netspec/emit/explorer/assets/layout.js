@@ -173,8 +173,8 @@ function routed(items, level) {
   const around = [];
   const said = new Set();
   level.items.forEach((item, at) => {
-    for (const [from, skip, tensor, label] of item.edges) {
-      const edge = { from: items[from] ?? null, to: items[at], skip, arrow: true };
+    for (const [from, skip, tensor, label, mark] of item.edges) {
+      const edge = { from: items[from] ?? null, to: items[at], skip, mark, arrow: true };
       edge.training = edge.to.spot.training || Boolean(edge.from?.spot.training && !edge.from.spot.item.port);
       const text = !skip && !item.sum && (tensor >= 0 || label);
       if (text && !said.has(`${from} ${label} ${label ? at : ""}`)) {
@@ -188,8 +188,8 @@ function routed(items, level) {
     }
   });
   const height = Math.max(0, ...items.map((item) => item.y + item.height));
-  for (const exit of level.exits ?? []) {
-    const edge = { from: items[exit] ?? null, to: { ...HEADER, y: height + PAD }, leaves: true };
+  for (const [number, exit] of (level.exits ?? []).entries()) {
+    const edge = { from: items[exit] ?? null, to: { ...HEADER, y: height + PAD }, leaves: true, mark: level.ends?.[number] };
     edge.points = direct(edge, exit, items.length, items, level);
     (edge.points ? edges : around).push(edge);
   }

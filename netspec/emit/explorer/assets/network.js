@@ -12,6 +12,7 @@ const state = {
   heat: "none",
   numbers: false,
   selected: "",
+  only: false,
 };
 
 let sizeValues = [];
@@ -42,7 +43,7 @@ function rootSpots() {
 /** The spots inside a level's spot. */
 function insideOf(spot) {
   const level = network.levels[spot.item.level];
-  const pace = level.loop ? { run: [...spot.pace.run, level.loop.length], ahead: spot.pace.run } : spot.pace;
+  const pace = level.loop && !network.told ? { run: [...spot.pace.run, level.loop.length], ahead: spot.pace.run } : spot.pace;
   return spotsOf(level, `${spot.path}.`, pace, spot.training, spot.copies);
 }
 
@@ -117,7 +118,7 @@ function apartAt(paths) {
 
 /** How hot a cost is at a spot: all copies take it together, but what parts in each of them does not add up. */
 function heatIn(cost, spot) {
-  return Number(cost[state.heat]) * (state.heat === "apart" ? 1 : spot.copies);
+  return Math.abs(Number(cost[state.heat])) * (state.heat === "apart" ? 1 : spot.copies);
 }
 
 function levelCost(number) {
@@ -161,6 +162,7 @@ function costAt(pace, cost) {
 /** What a spot takes in one forward pass: of one, where several are alike. */
 function spotCost(spot) {
   const paths = pathsOf(spot);
+  if (network.told) return comparedCost(paths);
   const memory = paths.reduce((sum, path) => sum + keptAt(path), 0n);
   return { ...costAt(spot.pace, itemCost(spot.item)), memory, ...timeAt(paths), ...apartAt(paths) };
 }
@@ -175,6 +177,7 @@ function pathsOf(spot) {
 /** What one of a spot's ops takes. */
 function nodeCostAt(spot, number) {
   const path = baseOf(spot) + network.nodes[number].name;
+  if (network.told) return comparedCost([path]);
   return { ...costAt(spot.pace, nodeCost(number)), memory: keptAt(path), ...timeAt([path]), ...apartAt([path]) };
 }
 
@@ -183,6 +186,7 @@ function nodeCostAt(spot, number) {
  * training keeps of one forward pass.
  */
 function totals() {
+  if (network.told) return comparedCost([""]);
   const cost = costAt({ run: [], ahead: [] }, levelCost(network.root));
   return { ...cost, memory: keptAt(""), ...timeAt([""]), aside: trainingParams(network.root, new Map()) };
 }
@@ -203,6 +207,11 @@ function trainingParams(number, known) {
 function shapeText(number) {
   const tensor = network.tensors[number];
   return state.numbers ? tensor.sizes.map((size) => sizeValues[size]).join("×") || "()" : tensor.text;
+}
+
+/** What differs about a path, where the page holds two networks against each other. */
+function markOf(path) {
+  return network.told?.[path]?.kind ?? "";
 }
 
 /** The YAML lines that a spot comes from, as `source:line`; of a closed level those of all that is in it too. */

@@ -6,11 +6,10 @@
 const LEAST_PANE = 110;
 const NUDGE = 24;
 const PANE_NAMES = ["diagram", "table", "source"];
-const paneHolder = document.querySelector("main");
 const besides = document.querySelector(".beside");
 const paneOf = (name) => (name === "beside" ? besides : document.getElementById(name));
 const isStacked = matchMedia("(max-width: 1180px)");
-const PANES_KEPT = `netspec.panes.${paneHolder.dataset.page}`;
+const PANES_KEPT = `netspec.panes.${document.documentElement.dataset.page}`;
 
 const firstShares = {
   wide: sharesIn("wide", PANE_NAMES),

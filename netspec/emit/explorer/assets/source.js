@@ -26,6 +26,7 @@ function linesIn(text) {
 }
 
 function linesOfSource(number) {
+  if (network.pairs) return foldedLines(number);
   return linesIn(network.sources[number].text).map((text, at) => ({ text, key: `${number}:${at + 1}` }));
 }
 
@@ -35,13 +36,18 @@ function showSource(number) {
   const lines = drafts.get(number) ?? linesOfSource(number);
   yamlLines = new Map();
   listing.replaceChildren(
-    ...lines.map(({ text, key }) => {
-      const line = html("li", { "data-line": key }, ...coloured(text));
-      if (key) yamlLines.set(key, line);
+    ...lines.map((each) => {
+      if (each.gap) return gapLine(each);
+      const line = html("li", { "data-line": each.key }, ...coloured(each.text));
+      if (each.numbers) [line.dataset.was, line.dataset.now] = each.numbers;
+      if (each.side) line.prepend(html("span", { class: `mark mark-${each.side}` }, SIGNS[each.side]));
+      if (each.side) line.classList.add(each.side);
+      for (const key of [each.key, each.was]) if (key) yamlLines.set(key, line);
       return line;
     }),
   );
-  listing.style.setProperty("--digits", `${String(lines.length).length}ch`);
+  const count = network.pairs ? network.pairs[number].lines.length : lines.length;
+  listing.style.setProperty("--digits", `${String(count).length}ch`);
   markLines();
 }
 
@@ -62,10 +68,11 @@ function coloured(text) {
   return [...parts, text.slice(end)];
 }
 
-/** Bring a line into sight, in its own file. */
-function bringLine(key) {
-  const number = Number(key.split(":")[0]);
+/** Bring a line into sight, in its own file; one that is folded is left so unless it `unfolds`. */
+function bringLine(key, unfolds = false) {
+  const number = network.pairs ? pairOf(key) : Number(key.split(":")[0]);
   if (number !== shownSource) showSource(number);
+  if (unfolds && !yamlLines.has(key) && network.pairs && gaps.has(key)) unfold(gaps.get(key));
   nearest(yamlLines.get(key), listing.parentElement);
 }
 
@@ -78,12 +85,17 @@ function nearest(element, pane, head = 0) {
   else if (inner.bottom > outer.bottom) pane.scrollTop += inner.bottom - outer.bottom + room;
 }
 
+/** The keys that a line is known by: of two texts, in both. */
+function keysOf(line) {
+  return line ? [...yamlLines].filter(([, element]) => element === line).map(([key]) => key) : [];
+}
+
 function listenToSource() {
-  listing.addEventListener("pointerover", (event) => hoverLine(event.target.closest("li")?.dataset.line ?? ""));
-  listing.addEventListener("pointerleave", () => hoverLine(""));
+  listing.addEventListener("pointerover", (event) => hoverLines(keysOf(event.target.closest("li"))));
+  listing.addEventListener("pointerleave", () => hoverLines([]));
   listing.addEventListener("click", (event) => {
-    const key = event.target.closest("li")?.dataset.line;
-    const row = key && rows.find(({ lines }) => lines.includes(key));
+    const keys = keysOf(event.target.closest("li"));
+    const row = rows.find(({ lines }) => keys.some((key) => lines.includes(key)));
     if (row) select(row.path, { source: false });
   });
 }

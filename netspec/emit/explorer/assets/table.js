@@ -46,6 +46,7 @@ let brief = false;
 
 /** Share the pane's width. Where exact numbers leave too little, they are told in short; then ops give way, then shapes. */
 function fitColumns() {
+  if (network.told) return fitCompared();
   const pane = tablePane.clientWidth;
   if (!pane) return;
   const name = Math.min(0.3 * pane, Math.max(80, ...rows.map(nameWidth)));
@@ -70,7 +71,7 @@ function widthOfLongest(texts) {
 
 function nameWidth({ spot, depth, name }) {
   const pill = spot.item.count ? widthOf(`×${spot.item.count}`, "700 10px ") + 16 : 0;
-  return 12 + 14 * (depth - 1) + 16 + 7 * name.length + pill + (spot.training ? 10 : 0) + (frozen.size ? 16 : 0) + 8;
+  return 12 + 14 * (depth - 1) + 16 + 7 * copiesText(spot.item, name).length + pill + (spot.training ? 10 : 0) + (frozen.size ? 16 : 0) + 8;
 }
 
 function addRows(spots, depth) {
@@ -110,6 +111,7 @@ function addLevel(spot, depth) {
 }
 
 function addRow({ spot, depth, path, name, what, notes, tensors, cost, lines }) {
+  if (state.only && !markOf(path)) return;
   const { item } = spot;
   const element = html("tr", { role: "row", "aria-level": depth, tabindex: -1, "data-path": path, "data-spot": spot.path });
   const first = html("td", { class: "name", role: "rowheader" });
@@ -129,15 +131,19 @@ function addRow({ spot, depth, path, name, what, notes, tensors, cost, lines }) 
   const op = html("td", { class: "what" }, ...what, told ? html("span", { class: "told" }, ` ${told}`) : "");
   op.title = op.textContent.trim();
   first.title = item.port ? name : path;
+  if (network.told) addMarks(element, first, op, path);
   const shape = html("td", { class: "shape" });
   const numbers = ["params", "macs", "memory", "time", "apart"].map((kind) => html("td", { class: `number ${kind}` }));
   element.append(first, op, shape, ...numbers);
   const at = rows.length;
   liveTable.add(at, () => {
     sayShape(shape, at);
-    if (cost) fillNumbers(numbers, cost(), spot);
+    if (cost && network.told) fillCompared(numbers, cost(), spot, path);
+    else if (cost) fillNumbers(numbers, cost(), spot);
   });
-  rows.push({ element, path, spot, lines, depth, name, op: what.map((part) => part.textContent ?? part).join(""), tensors });
+  const { was } = network.told?.[path] ?? {};
+  if (was) lines = [...lines, lineKey(was)];
+  rows.push({ element, path, spot, lines, was: was ? lineKey(was) : "", depth, name, op: what.map((part) => part.textContent ?? part).join(""), tensors });
 }
 
 function rowFlake() {

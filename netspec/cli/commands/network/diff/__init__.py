@@ -8,7 +8,10 @@ from netspec.cli.options import add_command, add_limit_arguments, add_value_argu
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from netspec.cli.options import Commands
+    from netspec.emit.diff import Diff
 
 
 def add(commands: Commands) -> None:
@@ -36,7 +39,11 @@ def add(commands: Commands) -> None:
     command.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
     command.add_argument("--ascii", action="store_true", help="use only ASCII characters")
     command.add_argument(
-        "-o", "--output", metavar="FILE", help="also draw both side by side, into a .svg, .png, .pdf or .dot file"
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="also show it: in a .html page with both as one diagram, the costs and the YAML of both; or with both "
+        "diagrams side by side in a .svg, .png, .pdf or .dot file",
     )
     command.add_argument(
         "--depth", type=int, metavar="N", help="the number of levels to expand (default: as many as are readable)"
@@ -46,6 +53,9 @@ def add(commands: Commands) -> None:
     )
 
 
+PAGES, PICTURES = (".html", ".htm"), (".svg", ".png", ".pdf", ".dot")
+
+
 def run(options: Namespace) -> int:
     """Print what differs, and draw it where a file is named; gives 1 for a difference with ``--exit-code``."""
     from pathlib import Path
@@ -53,16 +63,33 @@ def run(options: Namespace) -> int:
     from netspec.cli.commands.network.diff.sides import compared
     from netspec.cli.option_values import limits_of, overrides_of, sizes_of
     from netspec.cli.output import draw
+    from netspec.diagnostics import UsageError
     from netspec.emit.diff import Diff
 
+    output = Path(options.output) if options.output else None
+    if output is not None and output.suffix.lower() not in (*PAGES, *PICTURES):
+        raise UsageError(
+            f"a difference is shown as .html, {', '.join(PICTURES)}, but the file is called `{output.name}`"
+        )
     diff = Diff(*compared(options, overrides_of(options), sizes_of(options), limits_of(options)))
     if options.format == "json":
         print(diff.to_json())
     else:
         draw(diff, ascii=options.ascii)
-    if options.output:
-        from netspec.emit.diagram.pair import diff_dot
-        from netspec.emit.diagram.render import render
-
-        render(diff_dot(diff, depth=options.depth), Path(options.output))
+    if output is not None:
+        _show(diff, output, options.depth)
     return int(options.exit_code and not diff.is_empty)
+
+
+def _show(diff: Diff, path: Path, depth: int | None) -> None:
+    """Write a page, or a picture, as the file's name says."""
+    if path.suffix.lower() in PAGES:
+        from netspec.emit.explorer import comparison_page
+        from netspec.files import write_text
+
+        write_text(path, comparison_page(diff))
+        return
+    from netspec.emit.diagram.pair import diff_dot
+    from netspec.emit.diagram.render import render
+
+    render(diff_dot(diff, depth=depth), path)
