@@ -39,8 +39,12 @@ OWN: Mapping[str, str] = {
     "diagram": "netspec.emit.diagram.target",
     "explorer": "netspec.emit.explorer.target",
     "shapes": "netspec.emit.table.target",
+    "hf": "netspec.weights.hugging_face.target",
 }
 """The modules of netspec's own targets by their names, in the order in which they are listed."""
+
+BUILT = ("source", "onnx", "diagram", "explorer", "shapes")
+"""Those of them that every network has, which a build writes if none is named."""
 
 _brought: dict[str, Target] = {}
 """The targets that plugins have brought."""
@@ -71,11 +75,13 @@ class WriteOptions:
     much it is run to ``verify`` a file.
 
     ``fill``, which is called with the network's module, gives it weights of its own; without, it is as initialised.
+    ``origin`` is where those come from, as it was written.
     """
 
     device: str = "auto"
     verify: Verification = "quick"
     fill: Callable[[Any], None] | None = None
+    origin: str = ""
 
 
 Writer = Callable[[Graph, Path, WriteOptions], Written]

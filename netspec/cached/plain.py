@@ -8,11 +8,13 @@ from dataclasses import replace
 from netspec.graph import Call, Graph, Level, Node, Step, Value
 
 
-def plain(graph: Graph) -> Graph:
-    """Return the graph without what runs in training only, and without its optional inputs."""
-    inputs = {name: value for name, value in graph.inputs.items() if not value.optional}
+def plain(graph: Graph, given: Collection[str] = ()) -> Graph:
+    """Return the graph without what runs in training only, and without its optional inputs but for those ``given``."""
+    absent = {name for name, value in graph.inputs.items() if value.optional and name not in given}
+    inputs = {name: value for name, value in graph.inputs.items() if name not in absent}
     outputs = {name: output for name, output in graph.outputs.items() if not output.training}
-    body = _Plain().level(graph.body, frozenset(at for at, value in enumerate(graph.body.inputs) if value.optional))[0]
+    left = frozenset(at for at, name in enumerate(graph.body.input_names) if name in absent)
+    body = _Plain().level(graph.body, left)[0]
     wanted = [at for at, name in enumerate(body.output_names) if name in outputs]
     body = replace(
         body,

@@ -54,10 +54,13 @@ class WeightsMatch:
         return sum(self.tensors[key].learned and not self.tensors[key].added for key in keys)
 
 
-def match(tensors: Sequence[SpecTensor], held: Mapping[str, Shape], source: WeightsSource) -> WeightsMatch:
+def match(
+    tensors: Sequence[SpecTensor], held: Mapping[str, Shape], source: WeightsSource, aliases: Mapping[str, str] = {}
+) -> WeightsMatch:
     """Match the tensors of a spec with those that a source holds, by key and shape.
 
-    Raises ``UsageError`` where ``skip`` or ``rename`` names nothing, or two keys become one.
+    ``aliases`` has keys of the source under which a tensor stands once more, with its own. Raises ``UsageError`` where
+    ``skip`` or ``rename`` names nothing, or two keys become one.
     """
     by_key = {tensor.key: tensor for tensor in tensors}
     guard_skips(source.skip, by_key)
@@ -80,6 +83,7 @@ def match(tensors: Sequence[SpecTensor], held: Mapping[str, Shape], source: Weig
             found.former += key not in names
     _settle_ties(found)
     used = {*found.taken.values()}
+    used |= {key for pair in aliases.items() if not used.isdisjoint(pair) for key in pair}
     known = {names.get(key, former.get(key)) for key in (*found.skipped, *found.reshaped)}
     found.unused = [key for key in held if key not in used and key not in known]
     return found

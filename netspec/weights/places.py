@@ -40,6 +40,11 @@ class OpenedWeights:
         return {key: file.shapes[key] for key, file in self._owners.items()}
 
     @cached_property
+    def aliases(self) -> Mapping[str, str]:
+        """Keys under which a tensor stands once more, with its own."""
+        return {key: own for file in self.files for key, own in file.aliases.items()}
+
+    @cached_property
     def _owners(self) -> Mapping[str, TensorFile]:
         owners: dict[str, TensorFile] = {}
         for file in self.files:
@@ -67,7 +72,7 @@ def report_on(graph: Graph, source: WeightsSource, here: Path = Path()) -> tuple
     Raises ``UsageError`` where there is no such source, or it is not what it should be.
     """
     opened = open_weights(source.origin, graph.name, here)
-    return WeightsReport.of(opened.told, tensors_of(graph), opened.shapes, source), opened
+    return WeightsReport.of(opened.told, tensors_of(graph), opened.shapes, source, opened.aliases), opened
 
 
 def open_weights(origin: str, network: str = "", here: Path = Path()) -> OpenedWeights:

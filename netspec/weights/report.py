@@ -27,9 +27,15 @@ class WeightsReport:
     found: WeightsMatch
 
     @staticmethod
-    def of(told: str, tensors: Sequence[SpecTensor], held: Mapping[str, Shape], source: WeightsSource) -> WeightsReport:
+    def of(
+        told: str,
+        tensors: Sequence[SpecTensor],
+        held: Mapping[str, Shape],
+        source: WeightsSource,
+        aliases: Mapping[str, str] = {},
+    ) -> WeightsReport:
         """Match, and return what is to be told of it. Raises ``UsageError`` as ``match`` does."""
-        return WeightsReport(told, source, held, match(tensors, held, source))
+        return WeightsReport(told, source, held, match(tensors, held, source, aliases))
 
     def line(self) -> str:
         """Return what was matched: ``60 of 62 parameters; `fc` starts anew: 1000 → 10``."""

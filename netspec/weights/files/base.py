@@ -27,6 +27,11 @@ class TensorFile(ABC):
     def shapes(self) -> Mapping[str, Shape]:
         """The shape of each tensor by its key. Raises ``UsageError`` for a file that is not what it should be."""
 
+    @property
+    def aliases(self) -> Mapping[str, str]:
+        """Keys of ``shapes`` under which a tensor stands once more, with its own."""
+        return {}
+
     @abstractmethod
     def tensors(self, keys: Sequence[str]) -> Iterator[tuple[str, Tensor]]:
         """Yield these tensors, on the CPU, with their keys."""

@@ -43,7 +43,16 @@ def add(commands: Commands) -> None:
     )
     add_spec_arguments(command)
     add_cached_argument(command)
-    command.add_argument("-o", "--output", metavar="FILE", required=True, help="the file to write, such as model.onnx")
+    what = command.add_mutually_exclusive_group(required=True)
+    what.add_argument("-o", "--output", metavar="FILE", help="the file to write, such as model.onnx")
+    what.add_argument(
+        "--as",
+        dest="form",
+        nargs=2,
+        metavar=("hf", "DIR"),
+        help="write a folder instead that transformers load: config.json and model.safetensors, for the networks that "
+        "are GPT-2, Llama or BERT in all their steps, whatever these are called",
+    )
     add_weights_argument(command)
     command.add_argument(
         "--for",
@@ -124,6 +133,8 @@ def run(options: Namespace) -> int:
     from netspec.runtime.onnx.verify import export_verified, sizes_to_try, verify_onnx
     from netspec.weights.runs import names_run
 
+    if options.form is not None:
+        return _write_folder(options)
     form = form_of(options.opset, options.ir, options.runtime, options.optimize)
     if options.precision in HALVES:
         form = form._replace(half=Half(options.precision, options.keep_float))
@@ -164,6 +175,14 @@ def run(options: Namespace) -> int:
             parity = verify_onnx(graph, module, path, sizes_to_try(graph, options.verify), form, runtime)
         agrees = _told(parity, path, options.precision) and agrees
     return 0 if agrees else 1
+
+
+def _write_folder(options: Namespace) -> int:
+    """Write the folder that another library loads."""
+    from netspec.cli.hugging_face import export_folder, guard_form
+
+    guard_form(options)
+    return export_folder(options, _of_run(options)[1:] if _is_run(options.spec) else None)
 
 
 def _guard_options(options: Namespace, others: Sequence[str]) -> None:

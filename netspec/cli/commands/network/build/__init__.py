@@ -58,5 +58,6 @@ def run(options: Namespace) -> int:
     source = weights_of(options)
     given = None if source is None else GivenWeights(graph, source)
     draw(ShapeTable(graph))
-    how = WriteOptions(options.device, options.verify, None if given is None else given.fill)
+    fill, origin = (None, "") if source is None or given is None else (given.fill, source.origin)
+    how = WriteOptions(options.device, options.verify, fill, origin)
     return build_all(graph, folder, how, options.variant, options.only, given)

@@ -18,7 +18,7 @@ from netspec.files import write_text
 from netspec.graph import Graph
 from netspec.locks import locked
 from netspec.plugins import find_target
-from netspec.targets import OWN, Target, WriteOptions, Written, blamed
+from netspec.targets import BUILT, Target, WriteOptions, Written, blamed
 from netspec.text.quoting import json_text
 from netspec.version import __version__
 
@@ -42,7 +42,7 @@ def build_all(
     ``given`` are the weights that ``options`` fill a module with. Raises ``UsageError`` for a target that there is none
     of, for weights that no target holds, and for a folder with files that are not of a build.
     """
-    targets = [find_target(name) for name in dict.fromkeys(only or OWN)]
+    targets = [find_target(name) for name in dict.fromkeys(only or BUILT)]
     if given is not None and not any(target.needs_torch for target in targets):
         raise UsageError("nothing that is built holds weights: leave --weights out, or build `onnx`, too")
     guard_own(folder, targets)

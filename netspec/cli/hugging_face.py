@@ -1,0 +1,76 @@
+"""``netspec export --as hf DIR``: a network as a folder that ``transformers`` load."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netspec.cli.given_weights import GivenWeights
+from netspec.cli.option_values import graph_of, weights_of
+from netspec.cli.output import fitted, status, warn
+from netspec.diagnostics import UsageError, did_you_mean
+from netspec.targets import WriteOptions
+from netspec.text.quantities import short_bytes
+from netspec.weights.hugging_face.target import write, write_module
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from netspec.graph import Graph
+
+FORM = "hf"
+ONNX_ONLY: Mapping[str, Any] = {
+    "--output": None,
+    "--cached": None,
+    "--for": None,
+    "--opset": None,
+    "--ir": None,
+    "--optimize": False,
+    "--verify-on": "onnxruntime",
+    "--keep-lora": False,
+    "--with-prepare": False,
+    "--precision": "float32",
+    "--keep-float": [],
+}
+"""The options that are for ONNX files, with what they are where nobody gives them."""
+
+
+def guard_form(options: Namespace) -> None:
+    """Guard: the form is known, and no option is given that is for ONNX files."""
+    form, _ = options.form
+    if form != FORM:
+        hint = did_you_mean(form, (FORM,)) or f"`--as {FORM} DIR` writes what transformers load"
+        raise UsageError(f"--as knows no form `{form}`: {hint}")
+    for option, default in ONNX_ONLY.items():
+        name = {"--for": "runtime"}.get(option, option.lstrip("-").replace("-", "_"))
+        if getattr(options, name, default) != default:
+            raise UsageError(f"{option} is for ONNX files: leave it out beside --as {FORM}")
+
+
+def export_folder(options: Namespace, trained: tuple[Graph, nn.Module] | None) -> int:
+    """Write the folder for a spec, or for a run's network as ``trained``; give 1 where transformers give other outputs.
+
+    Raises ``UsageError`` where the network is none of Hugging Face's.
+    """
+    source, folder = weights_of(options), Path(options.form[1])
+    how = WriteOptions(options.device, options.verify, origin="" if source is None else source.origin)
+    doing = "writing, and running the network and transformers side by side"
+    if trained is not None:
+        with status(doing):
+            written = write_module(*trained, folder, how)
+    else:
+        graph = graph_of(options)
+        given = None if source is None else GivenWeights(graph, source).fill
+        with status(doing):
+            written = write(graph, folder, replace(how, fill=given))
+    for file in written.files:
+        print(f"{file}  {short_bytes(file.stat().st_size)}")
+    for note in written.notes:
+        print(fitted(note, sys.stdout))
+    if written.failure is not None:
+        warn(written.failure)
+    return 0 if written.failure is None else 1
