@@ -180,9 +180,10 @@ def run(options: Namespace) -> int:
 def _write_folder(options: Namespace) -> int:
     """Write the folder that another library loads."""
     from netspec.cli.hugging_face import export_folder, guard_form
+    from netspec.weights.runs import names_run
 
     guard_form(options)
-    return export_folder(options, _of_run(options)[1:] if _is_run(options.spec) else None)
+    return export_folder(options, _of_run(options)[1:] if names_run(options.spec) else None)
 
 
 def _guard_options(options: Namespace, others: Sequence[str]) -> None:
