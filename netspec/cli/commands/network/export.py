@@ -115,10 +115,15 @@ def _add_run_arguments(command: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
-    """Write the ONNX file and verify it; gives 1 where PyTorch and onnxruntime disagree."""
+    """Write the file, or the folder, and verify it; gives 1 where PyTorch and what reads it disagree."""
     from netspec.cli.program import let_threads_sleep
 
     let_threads_sleep()  # before torch is imported
+    return _write_onnx(options) if options.form is None else _write_folder(options)
+
+
+def _write_onnx(options: Namespace) -> int:
+    """Write the ONNX file and verify it; gives 1 where PyTorch and onnxruntime disagree."""
     from pathlib import Path
 
     from netspec.cli.option_values import cached_part, output_of
@@ -133,8 +138,6 @@ def run(options: Namespace) -> int:
     from netspec.runtime.onnx.verify import export_verified, sizes_to_try, verify_onnx
     from netspec.weights.runs import names_run
 
-    if options.form is not None:
-        return _write_folder(options)
     form = form_of(options.opset, options.ir, options.runtime, options.optimize)
     if options.precision in HALVES:
         form = form._replace(half=Half(options.precision, options.keep_float))
