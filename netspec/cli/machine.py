@@ -9,6 +9,13 @@ from netspec.diagnostics import EnvironmentFault
 from netspec.diagnostics.shortage import is_of_library, is_short_of_memory
 
 EXTRAS = {
+    "torch": "",
+    "numpy": "",
+    "onnx": "",
+    "onnxruntime": "",
+    "graphviz": "",
+    "rich": "",
+    "packaging": "",
     "matplotlib": "train",
     "safetensors": "train",
     "torchmetrics": "train",
@@ -22,8 +29,10 @@ EXTRAS = {
     "torchvision": "data",
     "pygls": "lsp",
     "lsprotocol": "lsp",
+    "tokenizers": "generate",
+    "openvino": "openvino",
 }
-"""The extra in ``pyproject.toml`` that installs a package."""
+"""The extra in ``pyproject.toml`` that installs a package; empty for those that netspec always comes with."""
 
 SIGNS = (
     "can't start new thread",
@@ -76,9 +85,12 @@ def _missing(error: ModuleNotFoundError) -> str | None:
     package = _package(error.name)
     if package == "netspec":
         return None
+    needed = f"this command needs {package}, which is not installed"
     extra = EXTRAS.get(package)
-    brings = f": `pip install 'netspec[{extra}]'` brings it" if extra else ""
-    return f"this command needs {package}, which is not installed{brings}"
+    if extra is None:
+        return needed
+    name = f"'netspec[{extra}]'" if extra else "netspec"
+    return f"{needed}: `pip install {name}` brings it"
 
 
 def _not_loaded(error: BaseException) -> str:

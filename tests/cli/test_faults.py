@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import tomllib
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
+from places import ROOT
 
 from netspec import cli
 from netspec.cli.commands.reference import schema
@@ -90,3 +93,19 @@ def test_a_package_that_does_not_load_is_named_and_why(found: ImportError, told:
 @pytest.mark.parametrize("found", [RuntimeError("shape mismatch"), ValueError("x"), KeyError("x")])
 def test_other_faults_are_no_fault_of_the_machine(found: Exception) -> None:
     assert machine_fault(found) is None
+
+
+def test_every_package_of_the_project_is_told_with_what_brings_it():
+    """Those of ``pyproject.toml``, but for the two that every command imports first."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = {"": project["dependencies"], **project["optional-dependencies"]}
+    extras = {extra: extras[extra] for extra in extras.keys() - {"test", "dot"}}  # graphviz-pure is a program
+    modules = {"pillow": "PIL", "onnxruntime-gpu": "onnxruntime"}
+    for extra, wanted in extras.items():
+        for name in {re.split(r"[>;\[ ]", each)[0] for each in wanted} - {"pyyaml", "pydantic"}:
+            said = machine_fault(ModuleNotFoundError(name=modules.get(name, name)))
+            place = f"'netspec[{extra}]'" if extra else "netspec"
+            assert said == (
+                f"this command needs {modules.get(name, name)}, which is not installed: `pip install {place}` brings it"
+            )
+    assert machine_fault(ModuleNotFoundError(name="mine")) == "this command needs mine, which is not installed"

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from netspec.cli import main
+from netspec.diagnostics import SpecError
+from netspec.pipeline import compile_spec, read_value
+from netspec.recipes.recipe import Recipe
 
 SPEC = "netspec: 1\nname: net\nparams: {width: 3}\ndims: {T: 8}\ninputs: {x: [N, T, 4]}\nnetwork: [{linear: width}]\n"
 
@@ -55,6 +58,21 @@ def test_an_option_that_means_nothing_is_told_alone(capsys: pytest.CaptureFixtur
 def test_keys_of_the_recipe(key: str, told: str, capsys: pytest.CaptureFixture[str]):
     assert main(["shapes", "lenet", "--set", f"{key}=3"]) in (1, 2)
     assert told in capsys.readouterr().err
+
+
+def test_null_does_without_a_key_of_the_recipe():
+    def recipe(**given: str) -> Recipe:
+        made = compile_spec("lenet", overrides={f"train.{key}": read_value(key, text) for key, text in given.items()})
+        assert made.recipe is not None
+        return made.recipe
+
+    given = {"schedule": "cosine", "ema": "0.9", "augment": "horizontal_flip", "weights": "a.safetensors", "batch": "8"}
+    with_all, without = recipe(**given), recipe(**dict.fromkeys(given, "null"))
+    assert all((with_all.schedule, with_all.ema, with_all.augment, with_all.weights))
+    assert (without.schedule, without.ema, without.augment, without.weights) == (None, None, (), None)
+    assert (with_all.settings.batch, without.settings.batch) == (8, None)  # all rows, as ever
+    with pytest.raises(SpecError, match="`train` needs `optimizer`"):
+        recipe(optimizer="null")
 
 
 def test_a_folder_with_one_spec_is_that_spec(

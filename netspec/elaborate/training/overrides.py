@@ -3,18 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
 from netspec.recipes import ingredients
-from netspec.spec import Written
+from netspec.recipes.settings import Settings
+from netspec.spec import TrainSpec, Written
 from netspec.syntax import MapNode, ScalarNode, SyntaxNode
+
+OWN_NULL = {
+    name
+    for name, field in Settings.model_fields.items()
+    if field.default is not None and NoneType in get_args(field.annotation)
+}
 
 
 def with_overrides(node: Written | None, overrides: Mapping[str, SyntaxNode]) -> Written | None:
-    """``train:`` with what was said on the command line put in its place: ``train.optimizer.lr=0.1``."""
+    """``train:`` with what was said on the command line put in its place: ``train.optimizer.lr=0.1``.
+
+    ``train.weights=null`` takes a key out; those in ``OWN_NULL`` have a null that means something else.
+    """
     for path, value in overrides.items():
-        node = _put(node, path.split("."), value, ())
+        if (
+            isinstance(value, ScalarNode)
+            and value.value is None
+            and path in TrainSpec.__annotations__.keys() - OWN_NULL
+        ):
+            node = _without(node, path)
+        else:
+            node = _put(node, path.split("."), value, ())
     return node
+
+
+def _without(node: Written | None, key: str) -> Written | None:
+    """A node that has not this key."""
+    if not isinstance(node, MapNode):
+        return node
+    return MapNode(node.span, tuple(entry for entry in node.entries if entry[0].text != key))
 
 
 def _put(node: Written | None, path: list[str], value: SyntaxNode, above: tuple[str, ...]) -> SyntaxNode:

@@ -21,7 +21,7 @@ PROJECT = ROOT / "pyproject.toml"
     ("found", "told"),
     [
         (SimpleNamespace(__version__="1.9.0"), "onnxruntime 1.9.0 is too old, as netspec needs 1.23: `pip install"),
-        (None, "this command needs onnxruntime, which is not installed"),
+        (None, "this command needs onnxruntime, which is not installed: `pip install netspec` brings it"),
     ],
 )
 def test_without_a_runtime_nothing_is_written(
