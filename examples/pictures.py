@@ -1,6 +1,6 @@
 """Draws the pictures that the README and compare.md show.
 
-python examples/pictures.py     (the explorer's needs Chromium, and `pip install playwright`; without, it is left out)
+python examples/pictures.py     (those of pages need Chromium, and `pip install playwright`; without, they are left out)
 python examples/pictures.py compare                            trains what compare.md compares, in about five minutes
 """
 
@@ -22,20 +22,29 @@ def diagrams() -> None:
         print(netspec.load(name).diagram(FOLDER / f"{name}.svg"))
 
 
-def explorer() -> None:
+def pages() -> None:
+    """Draw the explorer of a network, and the page of a difference."""
     from playwright.sync_api import sync_playwright
 
     with TemporaryDirectory() as place, sync_playwright() as playwright:
-        address = netspec.load("resnet18").explorer(Path(place) / "resnet18.html").as_uri()
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1440, "height": 900})
-        page.goto(address)
+        page.goto(netspec.load("resnet18").explorer(Path(place) / "resnet18.html").as_uri())
         page.locator('#heat button[value="macs"]').click()
         page.locator('#drawing [data-spot="layer1.0.conv1"]').hover()
         page.wait_for_timeout(500)
         page.screenshot(path=FOLDER / "explorer.png")
-        browser.close()
         print(FOLDER / "explorer.png")
+
+        difference = Path(place) / "diff.html"
+        command = [sys.executable, "-m", "netspec", "diff", "resnet18", "resnet50", "-o", str(difference)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        page.goto(difference.as_uri())
+        page.locator("#next").click(click_count=3)
+        page.wait_for_timeout(500)
+        page.screenshot(path=FOLDER / "diff.png")
+        print(FOLDER / "diff.png")
+        browser.close()
 
 
 def comparisons() -> None:
@@ -57,4 +66,4 @@ if "compare" in sys.argv:
     sys.exit()
 diagrams()
 if find_spec("playwright") and shutil.which("chromium"):
-    explorer()
+    pages()

@@ -87,6 +87,7 @@ def _page(
         "style": style,
         "script": script,
         "page": page,
+        "table": "1.7" if page == "diff" else "1.4",  # the shares of the panes' widths, beside 1 for the diagram
         "yaml": "1.1" if page == "diff" else "0.76",
         "data": data,
     }

@@ -12,7 +12,8 @@ const MEANINGS = {
 };
 const WORST = ["removed", "added", "changed", "inside", "follows"];
 const COSTS = ["params", "macs", "memory"];
-const COST_WIDTH = 98;
+const MARK_WIDTH = 24;
+const BOTH = "10.5px ";
 const CONTEXT = 3;
 
 /** What some paths cost in both networks together: `old`, `new`, and what there is more than before. */
@@ -110,9 +111,12 @@ function fillCompared(cells, cost, spot, path) {
 function fitCompared() {
   const pane = tablePane.clientWidth;
   if (!pane) return;
-  const name = Math.min(0.36 * pane, Math.max(80, ...rows.map((row) => nameWidth(row) + 10)));
-  const cost = Math.min(COST_WIDTH, 0.17 * pane);
-  const widths = { name, params: cost, macs: cost, memory: cost, shape: 0 };
+  const name = Math.min(0.36 * pane, Math.max(80, ...rows.map((row) => nameWidth(row) + MARK_WIDTH)));
+  const widths = { name, shape: 0 };
+  for (const kind of COSTS) {
+    const both = [...body.querySelectorAll(`.${kind} .both`)].map((each) => widthOf(each.textContent, BOTH));
+    widths[kind] = Math.min(0.19 * pane, Math.max(52, ...both) + CELL_PAD);
+  }
   for (const [column, width] of Object.entries(widths)) table.style.setProperty(`--${column}`, `${width}px`);
 }
 
