@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -311,6 +312,27 @@ def test_narrow_and_dark(width: int, scheme: Any, browser: Browser, tmp_path: Pa
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (ground == "rgb(2, 6, 23)") == (scheme == "dark")
     page.close()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_every_op_of_two_networks_is_on_the_page_once(seed: int):
+    """Whatever the two are: pairs of the zoo that have nothing in common, or much."""
+    old, new = random.Random(seed).sample([file.stem for file in zoo.files()], 2)
+    graphs = compile_spec(old), compile_spec(new)
+    data = compared_data(Diff(*graphs))
+
+    def ops(side: str, level: int, prefix: str = "", copies: int = 1) -> int:
+        found = 0
+        for item in data["levels"][level]["items"]:
+            count, path = copies * item.get("count", 1), prefix + item["path"] if "path" in item else ""
+            names = [data["nodes"][number]["name"] for number in item.get("nodes", ())]
+            told = [data["told"][path[: len(path) - len(names[0])] + name] for name in names]
+            found += count * sum(side in each for each in told)
+            found += ops(side, item["level"], f"{path}.", count) if "level" in item else 0
+        return found
+
+    for side, graph in zip(("old", "new"), graphs):
+        assert ops(side, data["root"]) == sum(isinstance(step, Node) for _, step, _ in walk(graph.body))
 
 
 HOSTILE = ["</script><script>alert(1)</script>", "<img src=x onerror=alert(1)>", "{{script}}", "__proto__", "]]>"]
