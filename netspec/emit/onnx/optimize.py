@@ -116,6 +116,8 @@ def _fold(
     start = 0.0 if bias is None or bias.array is None else np.asarray(bias.array, np.float64)
     held = weight.array.dtype
     made = {"weight": turned, "bias": (start - mean) * factor + shift}
+    if not made["bias"].any():
+        del made["bias"]  # adding zeros takes time, too
     values = [builder.initializer(f"{norm.name}/{name}", array.astype(held)) for name, array in made.items()]
     for value in values:
         value.kind = weight.kind

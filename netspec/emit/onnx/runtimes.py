@@ -28,12 +28,16 @@ class Lack(NamedTuple):
 
 
 class Runtime(NamedTuple):
-    """A runtime of a version: the newest opset and format that it reads, and what it lacks by the kinds of nodes."""
+    """A runtime of a version: the newest opset and format that it reads, and what it lacks by the kinds of nodes.
+
+    One is given a page's address of ``one_file``, and looks for no weights beside it.
+    """
 
     name: str
     opset: int
     ir: int
     lacks: Mapping[str, Lack] = {}
+    one_file: bool = False
 
 
 class OnnxForm(NamedTuple):
@@ -88,6 +92,7 @@ VERSIONS: Mapping[str, Mapping[Version, tuple[int, int]]] = {
 """The versions of the runtimes; `coreml` is onnxruntime's provider, whose other nodes run on the CPU."""
 KERNELS: Mapping[str, Version] = {"DeformConv": (1, 25)}
 """The onnxruntimes that nodes run on from a later version on than their opset is read."""
+ONE_FILE = ("onnxruntime-web",)
 LACKS: Mapping[str, Mapping[str, Lack]] = {"openvino": OPENVINO, "tensorrt": TENSORRT}
 
 
@@ -122,7 +127,7 @@ def runtime_named(text: str) -> Runtime:
     if versions is ONNXRUNTIME and said:
         later = {kind: since for kind, since in KERNELS.items() if version < since}
         lacks |= {kind: Lack(f"write the file for {spelled(since)}, which has it") for kind, since in later.items()}
-    return Runtime(f"{name} {said}".strip(), min(opset, NEWEST), ir, lacks)
+    return Runtime(f"{name} {said}".strip(), min(opset, NEWEST), ir, lacks, one_file=name in ONE_FILE)
 
 
 def spelled(version: Version) -> str:

@@ -22,6 +22,10 @@ LENGTH_DELIMITED = 2
 
 LARGE = 1024
 """Bytes; smaller tensors may be the sizes that shape inference reads."""
+OF_ITS_OWN = 16_384
+"""Bytes; smaller weights stay in the file, as a runtime opens each that lies beside it by itself."""
+PAGE = 4096
+"""Bytes; weights beside a file begin at a multiple of them, so that runtimes map them as they lie."""
 
 
 def check_onnx(model: OnnxModel) -> None:
@@ -67,11 +71,12 @@ def write_beside(model: OnnxModel, path: Path, data: Path) -> None:
     with data.open("wb") as file:
         for value in model.weights:
             held = array_of(value)
-            if held.nbytes <= LARGE:
+            if held.nbytes < OF_ITS_OWN:
                 proto.graph.initializer.append(numpy_helper.from_array(held, value.name))
                 continue
             tensor = proto.graph.initializer.add(name=value.name, data_type=value.kind, dims=held.shape)
             tensor.data_location = onnx.TensorProto.EXTERNAL
+            file.write(bytes(-file.tell() % PAGE))
             where = {"location": data.name, "offset": file.tell(), "length": held.nbytes}
             for key, entry in where.items():
                 tensor.external_data.add(key=key, value=str(entry))

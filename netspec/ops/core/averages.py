@@ -7,9 +7,15 @@ from netspec.ops.core.roles.onnx_form import OnnxBuilder
 
 
 def mean_over(builder: OnnxBuilder, x: Any, axes: Iterable[int], keepdims: bool = False) -> Any:
-    """The mean over some dimensions, one after the other: so no sum is of more numbers than a dimension has."""
+    """The mean over some dimensions, one after the other: so no sum is of more numbers than a dimension has.
+
+    Dimensions that are kept with the size 1 are named again with the one before them: onnxruntime reduces the last
+    dimensions of a tensor many times faster than those that one of size 1 comes after.
+    """
+    done: list[int] = []
     for axis in sorted(axes, reverse=True):
-        x = builder.op("ReduceMean", x, builder.constant([axis]), keepdims=int(keepdims))
+        done = [axis, *done] if keepdims else [axis]
+        x = builder.op("ReduceMean", x, builder.constant(done), keepdims=int(keepdims))
     return x
 
 

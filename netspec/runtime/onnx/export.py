@@ -22,6 +22,10 @@ from netspec.runtime.onnx.exported_op import exported_op
 from netspec.version import __version__
 
 EXTERNAL_ABOVE = 1_500_000_000
+OPTIMIZED_EXTERNAL_ABOVE = 10_000_000
+"""Bytes of weights that go beside a file: runtimes map them, rather than copy them twice, as they do those in a file of
+one piece.
+"""
 PRODUCER, HEAD = b"netspec", 64
 """Who has written a file stands within its first bytes."""
 
@@ -39,7 +43,8 @@ def export_onnx(
     The file is in float32, whatever the module's precision; ``metadata`` are properties of its own, and ``ends`` has
     nodes in front of the network and behind it. Raises ``EnvironmentFault`` where the network needs a later opset than
     that of ``form``.
-    Weights above 1.5 GB go to ``<path>.data`` beside it, since an ONNX file holds at most 2 GB.
+    Weights above 1.5 GB go to ``<path>.data`` beside it, since an ONNX file holds at most 2 GB; those of an optimized
+    file above 10 MB, since it is loaded sooner so.
     """
     with exported(graph, module, path, metadata, form, ends) as temporary:
         put_model(temporary, path)
@@ -61,7 +66,7 @@ def exported(
     with temporary_beside(path) as temporary:
         try:
             check_onnx(model)
-            if sum(array.nbytes for array in weights.values()) > EXTERNAL_ABOVE:
+            if sum(array.nbytes for array in weights.values()) > _most_inside(path, form):
                 write_beside(model, temporary, data_of(temporary))
             else:
                 write_onnx(model, temporary)
@@ -71,13 +76,17 @@ def exported(
 
 
 def put_model(temporary: Path, path: Path) -> None:
-    """Have an exported file take the place of ``path``, with the weights that lie beside it."""
-    data = data_of(temporary)
+    """Have an exported file take the place of ``path``, and of weights beside that, with those that lie beside it."""
+    data, replaced = data_of(temporary), is_own(path)
     if data.is_file():
         _rename_external(temporary, data.name, data_of(path).name)
         path.unlink(missing_ok=True)  # a kill leaves no file, rather than the old one with the new weights
         put(data, data_of(path))
+        put(temporary, path)
+        return
     put(temporary, path)
+    if replaced:
+        data_of(path).unlink(missing_ok=True)
 
 
 def removed_from(path: Path) -> str:
@@ -88,18 +97,34 @@ def removed_from(path: Path) -> str:
 
 def remove_model(path: Path) -> None:
     """Remove an ONNX file that netspec has written, with the weights beside it; another one stays."""
-    if is_stream(path) or path.is_symlink() or not path.is_file():
-        return
+    if not path.is_symlink() and is_own(path):
+        path.unlink()
+        data_of(path).unlink(missing_ok=True)
+
+
+def is_own(path: Path) -> bool:
+    """Return whether a path is an ONNX file that netspec has written."""
+    if is_stream(path) or not path.is_file():
+        return False
     with path.open("rb") as file:
-        if PRODUCER not in file.read(HEAD):
-            return
-    path.unlink()
-    data_of(path).unlink(missing_ok=True)
+        return PRODUCER in file.read(HEAD)
 
 
 def data_of(path: Path) -> Path:
     """Return the path of the weights beside an ONNX file that is too large to hold them."""
     return path.with_name(f"{path.name}.data")
+
+
+def size_of(path: Path) -> int:
+    """Return the bytes of an ONNX file, with the weights beside it."""
+    data = data_of(path)
+    return path.stat().st_size + (data.stat().st_size if data.is_file() else 0)
+
+
+def _most_inside(path: Path, form: OnnxForm) -> int:
+    """Return the most bytes of weights that stand in the file itself."""
+    one_file = is_stream(path) or (form.runtime is not None and form.runtime.one_file)
+    return OPTIMIZED_EXTERNAL_ABOVE if form.optimized and not one_file else EXTERNAL_ABOVE
 
 
 def _rename_external(path: Path, old: str, new: str) -> None:

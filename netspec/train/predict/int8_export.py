@@ -17,9 +17,8 @@ from netspec.diagnostics import UsageError
 from netspec.emit.onnx.ends import OnnxEnds
 from netspec.emit.onnx.precision.int8 import Ranges
 from netspec.emit.onnx.runtimes import OnnxForm
-from netspec.files import temporary_beside
 from netspec.graph import Graph
-from netspec.runtime.onnx.export import export_onnx, exported, put_model
+from netspec.runtime.onnx.export import export_onnx, exported, put_model, size_of
 from netspec.runtime.onnx.session import open_session
 from netspec.train.data.batches import Batches
 from netspec.train.predict.onnx_module import OnnxModule
@@ -86,9 +85,8 @@ def export_int8(
         seconds, apart = timed(whole, small, rows), layers_apart(whole, small, layers, rows)
         with exported(graph, module, path, properties(run), form._replace(int8=ranges), ends) as temporary:
             put_model(temporary, path)
-        with temporary_beside(path) as same:
-            export_onnx(graph, module, same, properties(run), form, ends)
-            sizes = same.stat().st_size, path.stat().st_size
+        with exported(graph, module, path, properties(run), form, ends) as same:
+            sizes = size_of(same), size_of(path)
     return Int8Export(path, sizes, part, (scores[0], scores[1]), seconds, apart, kept)
 
 

@@ -78,3 +78,53 @@ def test_an_output_keeps_its_name(tmp_path: Path):
     )
     assert optimized(tmp_path, steps) == ["Sin", "Sin"]
     assert [each.name for each in onnx.load(tmp_path / "net.onnx").graph.output] == ["first", "second"]
+
+
+def test_a_bias_of_zeros_is_left_out(tmp_path: Path):
+    """As that of a batch norm that has seen no data yet."""
+    (tmp_path / "net.yaml").write_text(
+        f"netspec: 1\nname: net\n{IMAGE}\n"
+        "network:\n  - conv2d: {out_channels: 4, kernel_size: 1, bias: false}\n  - batch_norm2d\n"
+    )
+    model = netspec.load(tmp_path / "net.yaml")
+    path = export_onnx(model.graph, model.module().eval(), tmp_path / "net.onnx", form=OPTIMIZED)
+    assert [len(node.input) for node in onnx.load(path).graph.node] == [2]
+
+
+def large(tmp_path: Path) -> netspec.Model:
+    """A network with 12 MB of weights, and 24 kB."""
+    (tmp_path / "net.yaml").write_text(
+        "netspec: 1\nname: net\ninputs: {x: [N, 1500]}\nnetwork: [linear: 2000, relu, linear: 3]\n"
+    )
+    return netspec.load(tmp_path / "net.yaml")
+
+
+def test_large_weights_lie_beside_the_file(tmp_path: Path):
+    """Each at a page of its own, where runtimes map them; a file without them leaves none behind."""
+    model = large(tmp_path)
+    module = model.module().eval()
+    path = export_onnx(model.graph, module, tmp_path / "net.onnx", form=OPTIMIZED)
+    assert compare_onnx(model.graph, module, path).agrees
+    proto = onnx.load(path, load_external_data=False)
+    beside = [each for each in proto.graph.initializer if each.external_data]
+    assert [each.name for each in beside] == ["0.weight", "2.weight"]
+    assert all(int({entry.key: entry.value for entry in each.external_data}["offset"]) % 4096 == 0 for each in beside)
+    assert (tmp_path / "net.onnx.data").is_file()
+    export_onnx(model.graph, module, path)
+    assert not (tmp_path / "net.onnx.data").exists()
+    assert compare_onnx(model.graph, module, path).agrees
+
+
+def test_data_of_another_file_stay(tmp_path: Path):
+    (tmp_path / "net.onnx.data").write_text("mine")
+    model = large(tmp_path)
+    export_onnx(model.graph, model.module().eval(), tmp_path / "net.onnx")
+    assert (tmp_path / "net.onnx.data").read_text() == "mine"
+
+
+def test_a_page_is_given_one_file(tmp_path: Path):
+    """onnxruntime-web reads the address that it is given, and no other."""
+    model = large(tmp_path)
+    form = form_of(None, None, "onnxruntime-web", optimized=True)
+    export_onnx(model.graph, model.module().eval(), tmp_path / "net.onnx", form=form)
+    assert not (tmp_path / "net.onnx.data").exists()
