@@ -7,7 +7,7 @@ from pathlib import Path
 from netspec.diagnostics import UsageError
 
 RUNS = Path("runs")
-"""The folder of all runs, each in ``NAME/NUMBER``."""
+"""The folder of all runs, each in ``NAME/NUMBER``, or where ``-o runs/FOLDER`` has put it."""
 
 LAST = "last"
 
@@ -48,7 +48,12 @@ def last_run(*parents: Path) -> Path:
     runs = [each for parent in parents for each in (_last_in(parent) or _below(parent))]
     if not runs:
         raise UsageError(f"there is no run in {parents[0]}/ yet: `netspec train SPEC` makes one")
-    return max(runs, key=lambda each: ((each / "run.json").stat().st_mtime_ns, int(each.name)))
+    return max(runs, key=_begun)
+
+
+def _begun(run: Path) -> tuple[int, int]:
+    """Return when a run was begun, and its number among those of the same moment."""
+    return (run / "run.json").stat().st_mtime_ns, int(run.name) if run.name.isdecimal() else 0
 
 
 def _last_in(parent: Path) -> list[Path]:
@@ -57,5 +62,6 @@ def _last_in(parent: Path) -> list[Path]:
 
 
 def _below(parent: Path) -> list[Path]:
-    """Return the runs of all networks in a folder."""
-    return [each for each in parent.glob("*/[0-9]*") if each.name.isdecimal() and is_run(each)]
+    """Return the runs of all networks in a folder, and those that lie in it themselves."""
+    numbered = [each for each in parent.glob("*/[0-9]*") if each.name.isdecimal()]
+    return [each for each in (*numbered, *parent.glob("*")) if is_run(each)]

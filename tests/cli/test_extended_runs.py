@@ -290,3 +290,10 @@ def test_the_last_run_of_all(capsys: pytest.CaptureFixture[str]):
     assert main(["train", "other.yaml", "--resume", "last", "--set", "train.epochs=2"]) == 0
     assert "runs/other/1 is extended from 1 epoch to 2 epochs" in capsys.readouterr().out
     assert Path("last.onnx").is_file()
+
+
+def test_the_last_run_may_be_one_with_a_folder_of_its_own(capsys: pytest.CaptureFixture[str]):
+    assert main(["train", "net.yaml", "--set", "train.epochs=1"]) == 0
+    assert main(["train", "net.yaml", "--set", "train.epochs=2", "-o", "runs/mine"]) == 0
+    assert main(["train", "--resume", "last", "--set", "train.epochs=3"]) == 0
+    assert "runs/mine is extended from 2 epochs to 3 epochs" in capsys.readouterr().out
