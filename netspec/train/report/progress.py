@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from netspec.text.streams import bare
 
 SHOWN_EVERY = 0.1
 LARGE = 1e6
+ROOM = 80
 
 
 class Progress(Protocol):
@@ -33,7 +34,7 @@ class Plain:
     """Prints a line for each epoch, under a heading."""
 
     def __init__(self, steps: int):
-        self.columns: list[str] = []
+        self.widths: dict[str, int] = {}
 
     def resumed(self, done: int) -> None:
         print(f"going on after step {done:,}\n", flush=True)
@@ -43,10 +44,16 @@ class Plain:
 
     def epoch(self, record: Mapping[str, Any]) -> None:
         cells = epoch_cells(record)
-        if not self.columns:
-            self.columns = [*cells]
-            print("  ".join(f"{name:>{_width(name)}}" for name in cells))
-        print("  ".join(f"{cells.get(name, ''):>{_width(name)}}" for name in self.columns), flush=True)
+        if not self.widths:
+            columns = headings([*cells])
+            self.widths = {name: max(_least(name), *map(len, words)) for name, words in columns.items()}
+            for row in zip(*columns.values()):
+                print(self.line(dict(zip(cells, row))).rstrip())
+        print(self.line(cells), flush=True)
+
+    def line(self, cells: Mapping[str, str]) -> str:
+        """Return cells by their columns as a line."""
+        return "  ".join(f"{cells.get(name, ''):>{width}}" for name, width in self.widths.items())
 
     def close(self) -> None:
         pass
@@ -109,5 +116,14 @@ def score(value: float) -> str:
     return f"{value:.4f}" if abs(value) < LARGE else f"{value:.3e}"
 
 
-def _width(name: str) -> int:
-    return max(len(name), 8 if name not in ("epoch",) else 5)
+def headings(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return the words above each column, from top to bottom: in two rows where one would be wider than a terminal."""
+    if len("  ".join(name.rjust(_least(name)) for name in names)) <= ROOM:
+        return {name: (name,) for name in names}
+    cut = {name: name.partition(" ") for name in names}
+    return {name: (part, rest) if rest else ("", part) for name, (part, _, rest) in cut.items()}
+
+
+def _least(name: str) -> int:
+    """The least width of a column: that of its numbers."""
+    return 5 if name == "epoch" else 8
