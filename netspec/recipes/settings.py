@@ -115,8 +115,9 @@ class LayerDecay(Ingredient):
     Layers are the blocks of the network and the iterations of its repeats, the outermost ones that have parameters; a
     block with a repeat in it is a stage, whose blocks are layers one by one. A layer's number is that of the layers on
     the longest path to it from the inputs, itself included. A step between layers has the number of the layer before
-    it, and one before the first is 0; one that leads to no layer, as a head does, has the last. In a network without
-    blocks and repeats each step with parameters is a layer, from 0 on. Rates of groups are multiplied too.
+    it, and one before the first is 0; one that leads to no layer, as a head does, has the last, but a norm right behind
+    the last block is part of that layer, as in timm. In a network without blocks and repeats each step with parameters
+    is a layer, from 0 on. Rates of groups are multiplied too.
     """
 
     name = "layer_decay"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from netspec.dataclass import dataclass
-from netspec.graph import Call, Level, Step, Value, walk_parameters
+from netspec.graph import Call, Level, Node, Step, Value, walk_parameters
 from netspec.graph.level import parameter_count
 
 
@@ -17,6 +17,12 @@ class Unit:
     step: Step
     is_layer: bool
     before: frozenset[int]
+
+    @property
+    def is_norm(self) -> bool:
+        """Return whether it learns vectors alone, as a norm's scale and shift."""
+        shapes = self.step.parameters.values() if isinstance(self.step, Node) else ()
+        return bool(shapes) and all(len(shape) == 1 for shape in shapes)
 
 
 def layer_numbers(body: Level) -> dict[str, int]:
@@ -91,7 +97,13 @@ def _depths(units: Sequence[Unit]) -> list[int]:
         if units[at].is_layer or at in leading:
             leading |= units[at].before
     last = max(depths) + 1
-    return [depth if unit.is_layer or at in leading else last for at, (unit, depth) in enumerate(zip(units, depths))]
+    within = [unit.is_layer or at in leading or _ends_a_layer(unit, units) for at, unit in enumerate(units)]
+    return [depth if inside else last for depth, inside in zip(depths, within)]
+
+
+def _ends_a_layer(unit: Unit, units: Sequence[Unit]) -> bool:
+    """Return whether a unit is the norm of what a layer gives, as behind the blocks of a vision transformer."""
+    return unit.is_norm and all(units[at].is_layer for at in unit.before)
 
 
 def _depths_of_steps(units: Sequence[Unit]) -> list[int]:

@@ -49,8 +49,8 @@ def test_layers_of_a_resnet_are_its_blocks() -> None:
 def test_layers_of_a_vision_transformer_are_its_encoder_s() -> None:
     for key, number in layer_numbers(netspec.load("vit_b_16").graph.body).items():
         block = re.match(r"encoder\.layers\.encoder_layer_(\d+)\.", key)
-        behind = key.startswith(("heads.", "encoder.ln."))
-        assert number == (int(block[1]) + 1 if block else 13 * behind), key
+        behind = 12 * key.startswith("encoder.ln.") + 13 * key.startswith("heads.")
+        assert number == (int(block[1]) + 1 if block else behind), key
 
 
 def test_layers_of_a_network_without_blocks_are_its_steps() -> None:
