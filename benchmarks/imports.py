@@ -1,6 +1,7 @@
 """Which models of torchvision, timm and Hugging Face `netspec import` brings in: a table, made by a command.
 
     python benchmarks/imports.py torchvision timm transformers   # one model of every family
+    python benchmarks/imports.py dynamo torchscript keras        # ONNX files that others write
     python benchmarks/imports.py torchvision --all -o benchmarks/IMPORTS.md --rows rows.jsonl
     python benchmarks/imports.py --one torchvision:resnet18      # one of them, with its text
 
@@ -9,7 +10,8 @@ takes the original's weights with `strict=True`, and is compared with the origin
 with these weights is held against it on onnxruntime, as `netspec build` does it. The table says how long the text is,
 how far outputs differ, and why a model stays out. `--rows` keeps every row, so that a run that was stopped goes on;
 `-o` writes the sections of these libraries anew, row by row, and leaves those of others. No extra of netspec brings the
-libraries: those that are named have to be installed (tried with timm 1.0.31).
+libraries: those that are named have to be installed (tried with timm 1.0.31). Keras, TensorFlow and tf2onnx want an
+environment of their own, whose interpreter `NETSPEC_KERAS` names.
 """
 
 from __future__ import annotations
@@ -21,18 +23,23 @@ import re
 import resource
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
+from functools import partial
 from importlib.metadata import version
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
-from imports_models import LIBRARIES
+from imports_files import applications, file_of_dynamo, file_of_keras, file_of_torchscript, networks
+from imports_models import LIBRARIES, Made
 from torch import nn
 
+from netspec.dims import evaluate
+from netspec.graph import Graph
+from netspec.importer.imported import ImportedSpec
 from netspec.runtime.vision import import_torchvision
 
 GIBIBYTE = 1 << 30
@@ -40,7 +47,8 @@ FORK = get_context("fork")
 TITLE = """\
 # Models that come in
 
-`python benchmarks/imports.py` writes this file. Every model has random weights. Its text is compiled and takes the
+`python benchmarks/imports.py` writes this file: modules of torchvision, timm and transformers, and the ONNX files that
+both exporters of torch and Keras write. Every model has random weights. Its text is compiled and takes the
 original's weights strictly; *difference* is the largest of the outputs at up to three sizes of the batch, and in
 training with the same random numbers where both draw them alike, relative to the largest output. *ONNX* is that of the
 spec's ONNX file with these weights on onnxruntime, at small sizes, as `netspec build` verifies it: with inputs far off
@@ -54,9 +62,9 @@ Row = dict[str, Any]
 def main() -> None:
     """Print the table, or one model's text."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
-    parser.add_argument("libraries", nargs="*", metavar="LIBRARY", help=f"some of {', '.join(LIBRARIES)}")
+    parser.add_argument("sources", nargs="*", metavar="SOURCE", help=f"some of {', '.join(SOURCES)}")
     parser.add_argument("--all", action="store_true", help="every model, not one of each family")
-    parser.add_argument("--one", metavar="LIBRARY:MODEL", help="this model alone, with its text")
+    parser.add_argument("--one", metavar="SOURCE:MODEL", help="this model alone, with its text")
     parser.add_argument("--rows", metavar="FILE", type=Path, help="where rows are kept: those in it are not made again")
     parser.add_argument("--seconds", type=int, default=900, help="the most processor time of a model (default: 900)")
     parser.add_argument("--memory", type=int, default=10, metavar="GIB", help="its most memory (default: 10 GiB)")
@@ -70,8 +78,8 @@ def main() -> None:
     import netspec.importer.prove
     import netspec.runtime.onnx.verify  # noqa: F401 (every copy has them then)
 
-    for library in options.libraries or LIBRARIES:
-        models = [f"{library}:{name}" for name in LIBRARIES[library].names(options.all)]
+    for source in options.sources or SOURCES:
+        models = [f"{source}:{name}" for name in SOURCES[source].names(options.all)]
         rows = []
         for model in models:
             row = known.get(model) or row_of(model, options.seconds, options.memory)
@@ -81,8 +89,8 @@ def main() -> None:
                 with options.rows.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(row) + "\n")
             if options.output:
-                write_section(options.output, library, models, rows)
-        print(f"{library}: {sums(rows)}\n")
+                write_section(options.output, source, models, rows)
+        print(f"{source}: {sums(rows)}\n")
 
 
 def limit(seconds: int, memory: int) -> None:
@@ -136,20 +144,18 @@ def import_one(model: str) -> Row:
     import netspec
 
     import_torchvision()
-    library, _, name = model.partition(":")
+    source, _, name = model.partition(":")
     try:
         torch.manual_seed(0)
-        module, inputs, dynamic = LIBRARIES[library].make(name)
-        fill(module)
-        spec = netspec.from_torch(module.eval(), inputs, dynamic)
+        spec = SOURCES[source].imported(name)
     except (netspec.NetspecError, MemoryError, RuntimeError) as reason:
         return {"model": model, "ok": False, "reason": str(reason)}
     print(spec.text, *spec.notes, sep="\n", file=sys.stderr)
     proof = spec.proof
     assert proof is not None
     reason = f"differs by {proof.worst:.1e}" if proof.trials else "; ".join([*proof.missing[:2], *proof.refused[:1]])
-    sizes = {"input": "×".join(map(str, next(iter(inputs.values())).shape[1:]))}
-    row = sizes | {
+    row = {
+        "input": row_size(spec.model.graph),
         "model": model,
         "ok": proof.holds,
         "lines": spec.text.count("\n"),
@@ -157,8 +163,33 @@ def import_one(model: str) -> Row:
         "reason": reason,
     }
     row |= {"unfolded": any("no blocks and no loops" in note for note in spec.notes)}
-    del module, proof
+    del proof
     return row | (onnx_of(spec) if row["ok"] else {}) | {"date": str(date.today())}
+
+
+def of_module(make: Callable[[str], Made], name: str) -> ImportedSpec:
+    """Import a library's module."""
+    import netspec
+
+    module, inputs, dynamic = make(name)
+    fill(module)
+    return netspec.from_torch(module.eval(), inputs, dynamic)
+
+
+def of_file(write: Callable[[str, Path], None], name: str) -> ImportedSpec:
+    """Import an ONNX file that an exporter writes."""
+    from netspec.importer.convert import from_onnx
+
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"{name.lower()}.onnx"
+        write(name, path)
+        return from_onnx(path)
+
+
+def row_size(graph: Graph) -> str:
+    """Return the size of one row of a network's first input, at the sizes that its costs are quoted at."""
+    first = next(iter(graph.inputs.values()))
+    return "×".join(str(evaluate(size, graph.sizes)) for size in first.shape[1:])
 
 
 def fill(module: nn.Module) -> None:
@@ -199,14 +230,14 @@ def sums(rows: Sequence[Row]) -> str:
     return f"{told}; {verified} ONNX files verified; {middle} lines in the middle"
 
 
-def write_section(path: Path, library: str, models: Sequence[str], rows: Sequence[Row]) -> None:
-    """Write the section of a library into a file, in the place of the one that it has, or at the end."""
+def write_section(path: Path, source: str, models: Sequence[str], rows: Sequence[Row]) -> None:
+    """Write the section of a source into a file, in the place of the one that it has, or at the end."""
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     sections = {each.split("\n")[0]: each for each in re.split(r"^(?=## )", text, flags=re.M)[1:]}
     which = f"{len(models)} models" if len(rows) == len(models) else f"{len(rows)} of {len(models)} models so far"
-    programs = ", ".join(f"{name} {version(name)}" for name in dict.fromkeys(["torch", library]))
-    head = f"## {library}\n\n{which}, {date.today()}, {programs}: {sums(rows)}.\n\n"
-    sections[f"## {library}"] = head + table(rows)
+    programs = ", ".join(f"{name} {version(name)}" for name in SOURCES[source].programs)
+    head = f"## {source}\n\n{which}, {date.today()}, {programs}: {sums(rows)}.\n\n"
+    sections[f"## {source}"] = head + table(rows)
     path.write_text("\n".join([TITLE, *(each.rstrip("\n") + "\n" for each in sections.values())]), encoding="utf-8")
 
 
@@ -235,6 +266,24 @@ def plain(cell: Any) -> str:
     """Return a cell's text as one short line."""
     return " ".join(str(cell).split())[:160].replace("|", "\\|")
 
+
+class Source(NamedTuple):
+    """Where networks come from: their names, what imports one of them, and the programs that it takes."""
+
+    names: Callable[[bool], list[str]]
+    imported: Callable[[str], ImportedSpec]
+    programs: Sequence[str]
+
+
+SOURCES = {
+    **{
+        library: Source(names, partial(of_module, make), ["torch", library])
+        for library, (names, make) in LIBRARIES.items()
+    },
+    "dynamo": Source(networks, partial(of_file, file_of_dynamo), ["torch", "torchvision", "onnxscript"]),
+    "torchscript": Source(networks, partial(of_file, file_of_torchscript), ["torch", "torchvision"]),
+    "keras": Source(applications, partial(of_file, file_of_keras), ["onnx"]),
+}
 
 if __name__ == "__main__":
     main()

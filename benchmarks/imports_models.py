@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from tiny_transformers import TRANSFORMERS
 
@@ -17,11 +17,11 @@ SIDE, WHOLE = 64, 224
 Made = tuple[Any, Mapping[str, Any], Mapping[str, Mapping[int, str]]]
 
 
-class Library:
+class Library(NamedTuple):
     """Where models come from: ``names`` lists them, ``make`` gives a module, its inputs and their symbolic sizes."""
 
-    def __init__(self, names: Callable[[bool], list[str]], make: Callable[[str], Made]):
-        self.names, self.make = names, make
+    names: Callable[[bool], list[str]]
+    make: Callable[[str], Made]
 
 
 def torchvision_names(every: bool) -> list[str]:
