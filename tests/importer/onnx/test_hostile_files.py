@@ -86,6 +86,14 @@ FILES: dict[str, tuple[bytes, str]] = {
         model_with(weight(raw_data=bytes(64)), make.make_node("Frobnicate", ["x", "w"], ["y"])),
         "Frobnicate",
     ),
+    "unknown node with bytes": (
+        model_with(weight(raw_data=bytes(64)), make.make_node("Frobnicate", ["x", "w"], ["y"], setting=b"\xb5\x00")),
+        "Frobnicate",
+    ),
+    "bytes for a text": (
+        model_with(weight(raw_data=bytes(64)), make.make_node("MaxPool", ["x"], ["y"], auto_pad=b"\xb5")),
+        "not UTF-8",
+    ),
     "too few inputs": (model_with(weight(raw_data=bytes(64)), make.make_node("MatMul", ["x"], ["y"])), "`MatMul`"),
     "no outputs": (model_with(weight(raw_data=bytes(64)), make.make_node("MatMul", ["x", "w"], [])), "before anything"),
     "wrong attribute": (

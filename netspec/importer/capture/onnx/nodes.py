@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 from onnx import AttributeProto, defs
 
+from netspec.diagnostics import UsageError
 from netspec.ops.core.foreign import ForeignCall, exactly
 from netspec.weights.files.onnx_file import DTYPES, OnnxFile
 
@@ -88,12 +89,17 @@ class NodeReader:
         return ForeignCall(node.op_type if own else f"{node.domain}.{node.op_type}", arguments, outputs)
 
     def attributes(self, node: onnx.NodeProto) -> dict[str, Any]:
-        """Return the attributes of a node by name."""
+        """Return the attributes of a node by name; of a node that is not ONNX's, those that can be read."""
         made = {}
         for each in node.attribute:
             found = self._resolved(each)
-            if not found.ref_attr_name:
+            if found.ref_attr_name:
+                continue
+            try:
                 made[each.name] = self.attribute(found)
+            except UsageError:
+                if self.schema(node) is not None:
+                    raise
         if node.op_type == "Cast" and "to" in made:
             kind = DTYPES.get(made["to"])
             made["dtype"] = None if kind is None or kind[0] == "bfloat16" else kind[1]
