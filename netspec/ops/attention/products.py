@@ -3,7 +3,7 @@
 from typing import Any
 
 from netspec.dims import Size
-from netspec.ops.core.roles.onnx_form import OnnxBuilder
+from netspec.ops.core.roles.onnx_form import OnnxBuilder, as_number
 from netspec.ops.core.sizes import size_scalar
 from netspec.ops.core.tensors import Tensor
 from netspec.ops.tensors.create import count_up
@@ -55,7 +55,7 @@ def no_later(builder: OnnxBuilder, query: Any, key: Any, start: Any = None) -> A
 
 def only_seeing(builder: OnnxBuilder, result: Any, mask: Any, dtype: str) -> Any:
     """Return zeros for the queries that may look at no key, as torch does."""
-    seeing = builder.op("ReduceMax", builder.cast(mask, dtype), builder.constant([-1]), keepdims=1)
+    seeing = builder.op("ReduceMax", as_number(builder, mask, dtype), builder.constant([-1]), keepdims=1)
     return builder.op("Mul", result, seeing)
 
 

@@ -9,7 +9,7 @@ from netspec.ops.core.foreign import ForeignCall, OpReading, exactly, number_of
 from netspec.ops.core.layout import OutputLayout
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun
-from netspec.ops.core.roles.onnx_form import OnnxBuilder
+from netspec.ops.core.roles.onnx_form import OnnxBuilder, as_number
 from netspec.ops.core.tensors import ShapeError, Tensor
 
 
@@ -275,4 +275,5 @@ class Cast(Op):
         return (OutputLayout(0, run.strides[0]),) if run.inputs[0].dtype == self.dtype else super().output_layout(run)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:
-        return builder.cast(inputs[0], self.dtype)
+        to_number = tensors[0].dtype == "bool" and "float" in self.dtype
+        return as_number(builder, inputs[0], self.dtype) if to_number else builder.cast(inputs[0], self.dtype)

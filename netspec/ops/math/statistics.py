@@ -8,7 +8,7 @@ from netspec.dims import Size, product
 from netspec.ops.core.arguments import Number, spell_number
 from netspec.ops.core.averages import centred
 from netspec.ops.core.foreign import ForeignCall, OpReading
-from netspec.ops.core.roles.onnx_form import OnnxBuilder
+from netspec.ops.core.roles.onnx_form import OnnxBuilder, as_number
 from netspec.ops.core.tensors import Bound, Tensor
 from netspec.ops.math.reduce import Reduction
 
@@ -176,7 +176,7 @@ def length(builder: OnnxBuilder, x: Any, p: float, axes: Sequence[int], dtype: s
     if abs(p) == float("inf"):
         return builder.op("ReduceMax" if p > 0 else "ReduceMin", sizes, along, keepdims=keep)
     if p == 0:
-        full = builder.cast(builder.op("Greater", sizes, builder.constant(0.0, dtype)), dtype)
+        full = as_number(builder, builder.op("Greater", sizes, builder.constant(0.0, dtype)), dtype)
         return builder.op("ReduceSum", full, along, keepdims=keep)
     total = builder.op("ReduceSum", builder.op("Pow", sizes, builder.constant(p, dtype)), along, keepdims=keep)
     return builder.op("Pow", total, builder.constant(1 / p, dtype))

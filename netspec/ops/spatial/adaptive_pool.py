@@ -10,7 +10,7 @@ from netspec.ops.core.foreign import ForeignCall, OpReading
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.behaviour import AccessWindow
 from netspec.ops.core.roles.memory import OpRun, Saved
-from netspec.ops.core.roles.onnx_form import OnnxBuilder
+from netspec.ops.core.roles.onnx_form import OnnxBuilder, as_number
 from netspec.ops.core.tensors import Tensor, known, need_rank
 from netspec.ops.core.window import LAYOUT
 from netspec.ops.spatial.pool import indexed, saved_indices, with_indices
@@ -111,8 +111,8 @@ class AdaptiveAveragePool(AdaptivePool):
 
     def reduce_axis(self, builder: OnnxBuilder, x: Any, tensor: Tensor, axis: int, to: int) -> Any:
         starts, ends, positions = _edges(builder, x, tensor.shape[axis], axis, to)
-        counts = _cast(builder, builder.op("Sub", ends, starts), tensor.dtype)
-        matrix = builder.op("Div", _cast(builder, _mask(builder, starts, ends, positions), tensor.dtype), counts)
+        mask = as_number(builder, _mask(builder, starts, ends, positions), tensor.dtype)
+        matrix = builder.op("Div", mask, builder.op("ReduceSum", mask, builder.constant([0]), keepdims=0))
         last = len(tensor.shape) - 1
         swap = list(range(last + 1))
         swap[axis], swap[last] = swap[last], swap[axis]
@@ -180,13 +180,6 @@ class AdaptiveMaxPool(AdaptivePool):
 
     def saved(self, run: OpRun) -> Saved:
         return saved_indices(run)
-
-
-ONNX_TYPES = {"float16": 10, "float32": 1, "float64": 11, "bfloat16": 16}
-
-
-def _cast(builder: OnnxBuilder, x: Any, dtype: str) -> Any:
-    return builder.op("Cast", x, to=ONNX_TYPES[dtype])
 
 
 class AdaptiveAveragePool1d(AdaptiveAveragePool):

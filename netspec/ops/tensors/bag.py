@@ -9,7 +9,7 @@ from netspec.ops.core.foreign import ForeignCall, OpReading
 from netspec.ops.core.layout import viewed
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun, Saved
-from netspec.ops.core.roles.onnx_form import OnnxBuilder
+from netspec.ops.core.roles.onnx_form import OnnxBuilder, as_number
 from netspec.ops.core.roles.torch_form import Constructor, ForwardCall
 from netspec.ops.core.tensors import InputRange, ShapeError, Tensor, need_rank
 from netspec.ops.tensors.create import count_up
@@ -122,7 +122,7 @@ class EmbeddingBag(Op):
         counts = self.belongs(builder, x, offsets)
         if self.mode == "max":
             return self.largest(builder, rows, counts, offsets is not None)
-        weigh = builder.cast(counts, "float32")
+        size = weigh = as_number(builder, counts, "float32")
         if offsets is None:
             weigh = builder.op("Unsqueeze", weigh, builder.constant([1]))
             total = builder.op("Squeeze", builder.op("MatMul", weigh, rows), builder.constant([1]))
@@ -130,7 +130,7 @@ class EmbeddingBag(Op):
             total = builder.op("MatMul", weigh, rows)
         if self.mode == "sum":
             return total
-        size = builder.op("ReduceSum", builder.cast(counts, "float32"), builder.constant([-1]), keepdims=1)
+        size = builder.op("ReduceSum", size, builder.constant([-1]), keepdims=1)
         return builder.op("Div", total, builder.op("Max", size, builder.constant(1.0, "float32")))
 
     def belongs(self, builder: OnnxBuilder, x: Any, offsets: Any) -> Any:

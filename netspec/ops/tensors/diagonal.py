@@ -8,7 +8,7 @@ from netspec.ops.core.arguments import Extent
 from netspec.ops.core.layout import OutputLayout, shortened, strides_of
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun
-from netspec.ops.core.roles.onnx_form import OnnxBuilder
+from netspec.ops.core.roles.onnx_form import OnnxBuilder, as_number
 from netspec.ops.core.sizes import find, size_vector, spell_size
 from netspec.ops.core.tensors import Bound, ShapeError, Tensor, axis_of
 from netspec.ops.core.window import padded
@@ -158,7 +158,7 @@ class Eye(Op):
         sizes = [size_vector(builder, self.name, size, inputs, tensors) for size in self.sizes_made()]
         rows, columns = (count_up(builder, size) for size in sizes)
         same = builder.op("Equal", builder.op("Unsqueeze", rows, builder.constant([1])), columns)
-        return builder.cast(same, self.infer(*tensors)[0].dtype)
+        return as_number(builder, same, self.infer(*tensors)[0].dtype)
 
     def detail(self) -> str:
         return times_shape(self.sizes_made())

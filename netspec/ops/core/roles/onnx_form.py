@@ -55,6 +55,16 @@ class OnnxBuilder(Protocol):
         """Return the value in another dtype, by torch's name of it."""
 
 
+def as_number(builder: OnnxBuilder, truth: Any, dtype: str) -> Any:
+    """Return 1 where a value is true and 0 elsewhere, of a dtype.
+
+    Real numbers are not cast: a tool that writes files in float16 changes constants, and leaves each Cast as it is.
+    """
+    if dtype.startswith("int"):
+        return builder.cast(truth, dtype)
+    return builder.op("Where", truth, builder.constant(1.0, dtype), builder.constant(0.0, dtype))
+
+
 class OpOnnx(OpSignature):
     """The role that writes the op in ONNX.
 

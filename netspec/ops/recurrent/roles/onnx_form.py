@@ -77,21 +77,21 @@ class RecurrentOnnx(RecurrentShapes):
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor | None]) -> Any:
         """One node a layer, over both directions. onnxruntime wants time first."""
         x, *states, lengths = inputs
-        swap = [1, 0, 2]
         if self.batch_first:
-            x = builder.op("Transpose", x, perm=swap)
+            x = builder.op("Transpose", x, perm=[1, 0, 2])
         if lengths is not None:
             lengths = builder.cast(lengths, "int32")
         starts = [self.split(builder, state) for state in states]
         finals: list[list[Any]] = [[] for _ in states]
         for layer in range(self.num_layers):
             begin = [parts[layer] for parts in starts]
-            x, *ends = self.layer(builder, layer, x, begin, lengths)
+            made, *ends = self.layer(builder, layer, x, begin, lengths)
+            last_one = layer == self.num_layers - 1
+            if not last_one or builder.reads(0):
+                x = self.sequence(builder, made, last_one and self.batch_first)
             for states_of_layers, end in zip(finals, ends):
                 states_of_layers.append(end)
-        output = None
-        if builder.reads(0):
-            output = builder.op("Transpose", x, perm=swap) if self.batch_first else x
+        output = x if builder.reads(0) else None
         joined = [
             (states_of_layers[0] if len(states_of_layers) == 1 else builder.op("Concat", *states_of_layers, axis=0))
             if builder.reads(1 + at)
@@ -115,7 +115,7 @@ class RecurrentOnnx(RecurrentShapes):
         return parts
 
     def layer(self, builder: OnnxBuilder, layer: int, x: Any, states: Sequence[Any], lengths: Any) -> tuple[Any, ...]:
-        """One layer over [T, N, C]: its output [T, N, directions · H] and its final states [directions, N, H]."""
+        """One layer over [T, N, C]: its output [T, directions, N, H] and its final states [directions, N, H]."""
         input_weights, state_weights = (
             builder.gates(
                 f"{letter}_l{layer}", [[f"{kind}_l{layer}{suffix}"] for suffix in self.suffixes], self.onnx_order
@@ -130,14 +130,23 @@ class RecurrentOnnx(RecurrentShapes):
         direction = "bidirectional" if self.bidirectional else "forward"
         attributes = {"hidden_size": self.hidden_size, "direction": direction, **self.attributes()}
         operands = (x, input_weights, state_weights, bias, lengths, *states)
-        results = builder.op(self.onnx_type, *operands, outputs=1 + len(states), **attributes)
+        results: tuple[Any, ...] = builder.op(self.onnx_type, *operands, outputs=1 + len(states), **attributes)
         if projector is not None:
             back = builder.op("Transpose", projector, perm=[0, 2, 1])
             results = (*(builder.op("MatMul", each, back) for each in results[:2]), *results[2:])
+        return results
+
+    def sequence(self, builder: OnnxBuilder, x: Any, batch_first: bool) -> Any:
+        """A layer's output [T, directions, N, H] as [T, N, directions · H], or as [N, T, directions · H].
+
+        A Transpose does not come last: where a product reads one in float16, onnxruntime's optimizer ends the process.
+        """
+        if not self.bidirectional and not batch_first:
+            return builder.op("Squeeze", x, builder.constant([1]))
+        x = builder.op("Transpose", x, perm=[2, 0, 1, 3] if batch_first else [0, 2, 1, 3])
         if not self.bidirectional:
-            return (builder.op("Squeeze", results[0], builder.constant([1])), *results[1:])
-        output = builder.op("Transpose", results[0], perm=[0, 2, 1, 3])
-        return (builder.op("Reshape", output, builder.constant([0, 0, -1])), *results[1:])
+            return builder.op("Squeeze", x, builder.constant([2]))
+        return builder.op("Reshape", x, builder.constant([0, 0, -1]))
 
     def projector(self, builder: OnnxBuilder, layer: int) -> Any:
         """Return the weights that project a layer's state in ONNX [directions, proj_size, hidden_size], if any do."""
