@@ -147,6 +147,7 @@ class Model:
         """Return what the network writes behind a prompt, word by word from its cached form: a text if that is one.
 
         A text is divided by ``tokenizer``, the path of a ``tokenizer.json``; else a prompt is numbers of words, (T).
+        A network that answers a text reads it as its other input, where ``inputs`` does not give that.
         ``module`` has the weights; ``inputs`` are tensors of one row for the inputs beside the words. ``choosing``,
         ``netspec.Choosing(most=100, temperature=0.8)``, says how words are chosen: by default the likeliest, 100 of
         them. Raises ``UsageError`` for a network that has no cached form.
@@ -155,6 +156,7 @@ class Model:
 
         from netspec.runtime.decoding.choosing import Choosing, generate
         from netspec.runtime.decoding.decoder import WordDecoder
+        from netspec.runtime.decoding.prompting import prompted
         from netspec.runtime.decoding.tokenizer import TokenizerFile
 
         words = None if tokenizer is None else TokenizerFile(Path(tokenizer))
@@ -170,6 +172,8 @@ class Model:
         if given.dim() != 1:
             raise UsageError(f"a prompt is the numbers of the words of one text, (T), not {[*given.shape]}")
         decoder = (WordDecoder.on_onnx if runtime == "onnx" else WordDecoder.on_torch)(self.graph, module)
+        if isinstance(prompt, str) and words is not None and inputs is None:
+            given, inputs = prompted(decoder, given.tolist(), words.begin)
         written = [*generate(decoder, given, chosen, inputs)]
         return written if words is None else words.text(written)
 

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Union
+from typing import Literal, NamedTuple, Union
 
 from netspec.dims import Shape, Size, product
 from netspec.graph import Node
 from netspec.ops import Op
 
-Course = Union[int, Literal["always", "before", "now", "lost"]]
-"""The dimension of a value that runs along the words, or, of one that has none:
+
+class WordPairs(NamedTuple):
+    """The course of a value that has a number for each pair of words: of the one that looks, along the dimension
+    ``rows``, and of the one that is looked at, along ``columns``.
+
+    ``hides`` says that it is a mask by which no word sees later ones, ``fill`` is the number of all pairs if it is one.
+    """
+
+    rows: int
+    columns: int
+    hides: bool = False
+    fill: float | None = None
+
+
+Course = Union[int, WordPairs, Literal["always", "before", "now", "lost"]]
+"""The dimension of a value that runs along the words, or, of one that has no such, or a number for each pair of them:
 
 ``always``, it follows from the weights; ``before``, it is known before the first word, from other inputs; ``now``, it
 is made anew for each word, of sizes; ``lost``, it mixes the words, and nothing may read it.

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from netspec.cached.halves import Halves
 from netspec.cached.making import PAST, op_of, with_past
 from netspec.cached.plain import plain
 from netspec.cached.pruning import pruned, with_owners
-from netspec.cached.split import Halves, Splitter
+from netspec.cached.split import Splitter
 from netspec.dataclass import dataclass
 from netspec.diagnostics import UsageError
 from netspec.dims import Dim, symbols
-from netspec.graph import Graph, NetworkOutput, Node, Requirement
+from netspec.graph import Graph, Level, NetworkOutput, Node, Requirement, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +88,17 @@ def _step(graph: Graph, halves: Halves, splitter: Splitter, length: str) -> tupl
     level = halves.step
     grows = [each.past for each in halves.kept if each.axis is not None]
     count = halves.counts and not grows
-    if halves.counts and grows:
-        words = next(value for at, value in zip(halves.taken, level.inputs) if value.shape[-1:] == (splitter.length,))
-        op = op_of("arange", start=PAST, end=PAST + splitter.length)
-        node = Node("positions", op, (words, grows[0]), (splitter.positions,), level.span, ports=("like",))
-        kept = [at for at, value in enumerate(level.inputs) if value is not splitter.positions]
+    if halves.pairs and not grows:
+        raise UsageError(f"{graph.name} makes a number for each pair of words, and has no attention that keeps words")
+    made = _made_of_sizes(splitter, level, grows[0]) if grows else []
+    if made:
+        there = {value for node in made for value in node.outputs}
+        kept = [at for at, value in enumerate(level.inputs) if value not in there]
         level = replace(
             level,
             inputs=tuple(level.inputs[at] for at in kept),
             input_names=tuple(level.input_names[at] for at in kept),
-            steps=(node, *level.steps),
+            steps=(*made, *level.steps),
         )
     level = with_owners(pruned(level))
     states = []
@@ -107,7 +109,7 @@ def _step(graph: Graph, halves: Halves, splitter: Splitter, length: str) -> tupl
         past = level.input_names[level.inputs.index(each.past)]
         states.append(CachedState(past, present, each.axis, start))
     sizes = {**graph.sizes, length: 1, **({"P": graph.sizes[length]} if grows else {})}
-    made = replace(
+    whole = replace(
         graph,
         name=f"{graph.name}_step",
         body=level,
@@ -116,7 +118,22 @@ def _step(graph: Graph, halves: Halves, splitter: Splitter, length: str) -> tupl
         sizes=sizes,
         requirements=tuple(_counted(each, length, bool(grows)) for each in graph.requirements if not each.training),
     )
-    return made, tuple(states), count
+    return whole, tuple(states), count
+
+
+def _made_of_sizes(splitter: Splitter, level: Level, past: Value) -> list[Node]:
+    """Return the nodes that make the positions of a step's words, and its columns, where it reads them."""
+    words = next(value for value in level.inputs if value.shape[-1:] == (splitter.length,))
+    end = PAST + splitter.length
+    ops = {
+        splitter.positions: ("positions", op_of("arange", start=PAST, end=end)),
+        splitter.columns: ("columns", op_of("zeros", size=[end, 1], dtype="float32")),
+    }
+    return [
+        Node(name, op, (words, past), (value,), level.span, ports=("like",))
+        for value, (name, op) in ops.items()
+        if value in level.inputs
+    ]
 
 
 def _counted(requirement: Requirement, length: str, grows: bool) -> Requirement:

@@ -69,8 +69,11 @@ class NewSteps:
         return found
 
 
-def attention_with_past(node: Node, taken: set[str]) -> tuple[list[Node], tuple[Kept, ...]]:
-    """Return the steps of causal attention that sees the words before, too, and the keys and values that it keeps."""
+def attention_with_past(node: Node, taken: set[str], shown: Value | None) -> tuple[list[Node], tuple[Kept, ...]]:
+    """Return the steps of causal attention that sees the words before, too, and the keys and values that it keeps.
+
+    ``shown`` is its mask, (…, T, P + T); without, one is made by which no word sees later ones.
+    """
     query, key, value = node.arranged(node.inputs)[:3]
     assert query is not None
     assert key is not None
@@ -83,10 +86,11 @@ def attention_with_past(node: Node, taken: set[str]) -> tuple[list[Node], tuple[
         whole = steps.one(f"{stem}s", op_of("concat", dim=len(shape) - 2), past, present)
         kept.append(Kept(stem, past, whole, len(shape) - 2))
     keys, values = (each.present for each in kept)
-    seen = steps.one("seen", op_of("causal_mask", diagonal=PAST), query, keys)
+    if shown is None:
+        shown = steps.one("seen", op_of("causal_mask", diagonal=PAST), query, keys)
     op = node.op.model_copy(update={"is_causal": False})
     ports = ("query", "key", "value", "attn_mask")
-    steps.put(Node(node.name, op, (query, keys, values, seen), node.outputs, node.span, node.named, ports=ports))
+    steps.put(Node(node.name, op, (query, keys, values, shown), node.outputs, node.span, node.named, ports=ports))
     return steps.nodes, tuple(kept)
 
 

@@ -1,12 +1,15 @@
-"""A level in two halves: what is known before the first word, and what is done for each."""
+"""The splitting of levels into what is known before the first word, and what is done for each."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import replace
 
-from netspec.cached.courses import Course, axis_made, is_word_by_word
-from netspec.cached.making import Kept, attention_with_past, opened
+from netspec.cached.courses import Course, WordPairs, axis_made, is_word_by_word
+from netspec.cached.halves import Halves, HalvesInMaking, closed
+from netspec.cached.making import PAST, Kept, NewSteps, attention_with_past, opened
+from netspec.cached.pairs import begins_pairs, begun_pairs, hides_later, over_pairs
+from netspec.cached.windows import behind, cuts_off, is_window, padding_before, with_window
 from netspec.diagnostics import UsageError
 from netspec.dims import Dim
 from netspec.graph import Call, Level, Node, Step, Value
@@ -14,47 +17,8 @@ from netspec.ops import Tensor
 
 POSITIONED = ("learned_positions", "sinusoidal_positions", "rotary_embedding")
 RECURRENT = ("rnn", "gru", "lstm")
+LOST = "it reads what an earlier step makes of all words at once"
 TAKEN_APART = {"multihead_attention"}
-
-
-@dataclass(frozen=True, eq=False)
-class Halves:
-    """The halves of a level. ``courses`` are those of its outputs.
-
-    ``begin`` takes the inputs that are known before the words, and gives ``before``, those of the outputs that are,
-    then ``memory``, which ``step`` reads. ``step`` takes the inputs at ``taken``, then ``memory``, the positions where
-    it ``counts``, and the past of what it keeps; it gives the outputs at ``now``, then the present.
-    """
-
-    courses: tuple[Course, ...]
-    begin: Level
-    step: Level
-    known: tuple[int, ...]
-    taken: tuple[int, ...]
-    before: tuple[int, ...]
-    now: tuple[int, ...]
-    memory: tuple[Value, ...]
-    counts: bool
-    kept: tuple[Kept, ...]
-
-
-@dataclass(eq=False)
-class _Making:
-    """The halves of a level in the making."""
-
-    level: Level
-    courses: dict[Value, Course]
-    begin: list[Step] = field(default_factory=list)
-    step: list[Step] = field(default_factory=list)
-    memory: dict[Value, None] = field(default_factory=dict)
-    kept: list[Kept] = field(default_factory=list)
-    causal: set[Value] = field(default_factory=set)
-    places: dict[Value, Value] = field(default_factory=dict)
-    counts: bool = False
-
-    def of(self, values: Iterable[Value]) -> list[Course]:
-        """Return the courses of values."""
-        return [self.courses[value] for value in values]
 
 
 class Splitter:
@@ -63,6 +27,7 @@ class Splitter:
     def __init__(self, length: str):
         self.length = Dim.symbol(length)
         self.positions = Value(Tensor((self.length,), "int64"))
+        self.columns = Value(Tensor((PAST + self.length, 1), "float32"))
         self.found: dict[tuple[Level, tuple[Course, ...]], Halves] = {}
 
     def halves(self, level: Level, courses: tuple[Course, ...]) -> Halves:
@@ -72,17 +37,24 @@ class Splitter:
         return self.found[level, courses]
 
     def _halves(self, level: Level, courses: tuple[Course, ...]) -> Halves:
-        making = _Making(level, dict(zip(level.inputs, courses)))
+        making = HalvesInMaking(level, dict(zip(level.inputs, courses)))
+        for value, course in zip(level.inputs, courses):
+            if isinstance(course, WordPairs):
+                shape = list(value.shape)
+                shape[course.columns] = PAST + self.length
+                making.placed(value, Value(Tensor(tuple(shape), value.tensor.dtype)), course)
         for step in level.steps:
             self.place(making, step)
-        return _closed(making, courses, self.positions)
+        return closed(making, courses, self.positions, self.columns)
 
-    def place(self, making: _Making, step: Step) -> None:
+    def place(self, making: HalvesInMaking, step: Step) -> None:
         """Put a step into the half that it belongs to, or its parts into both."""
+        if not making.places.keys().isdisjoint(step.inputs):
+            step = replace(step, inputs=tuple(making.places.get(value, value) for value in step.inputs))
         courses = making.of(step.inputs)
-        lost = [at for at, course in enumerate(courses) if course == "lost"]
-        if lost:
-            raise refused(step, "it reads what an earlier step makes of all words at once")
+        awaited = {*making.padded, *making.longer} if isinstance(step, Node) else {}
+        if any(course == "lost" and value not in awaited for value, course in zip(step.inputs, courses)):
+            raise refused(step, LOST)
         if all(course in ("always", "before") for course in courses):
             always = all(course == "always" for course in courses)
             making.begin.append(step)
@@ -98,7 +70,7 @@ class Splitter:
 
     # Steps that read words
 
-    def node(self, making: _Making, node: Node) -> None:
+    def node(self, making: HalvesInMaking, node: Node) -> None:
         """Put a node into the half of each word."""
         name = node.op.name
         if name == "scaled_dot_product_attention":
@@ -109,6 +81,16 @@ class Splitter:
             self.count(making, node)
         elif name in RECURRENT:
             self.recur(making, node)
+        elif begins_pairs(node, making.of(node.inputs), self.length):
+            steps = NewSteps(node, making.taken(node))
+            self.pair(making, steps, node, begun_pairs(steps, node, self.columns, self.length))
+        elif any(isinstance(course, WordPairs) for course in making.of(node.inputs)):
+            steps = NewSteps(node, making.taken(node))
+            self.pair(making, steps, node, over_pairs(steps, node, making.of(node.inputs), self.columns))
+        elif self.slides(making, node):
+            return
+        elif "lost" in making.of(node.inputs):
+            raise refused(node, LOST)
         elif self.is_made_of_sizes(node):
             self.size(making, node)
         elif not is_word_by_word(node, making.of(node.inputs), self.length):
@@ -116,22 +98,55 @@ class Splitter:
         else:
             self.keep(making, node)
 
-    def keep(self, making: _Making, node: Node) -> None:
+    def keep(self, making: HalvesInMaking, node: Node) -> None:
         """Put a node into the step as it is: it treats each word by itself."""
         self.put(making, node)
         for value in node.outputs:
             making.courses[value] = axis_made(value.shape, self.length)
 
-    def put(self, making: _Making, step: Step) -> None:
+    def put(self, making: HalvesInMaking, step: Step) -> None:
         """Put a step into the half of each word; it reads what is known before as memory."""
-        inputs = tuple(making.places.get(value, value) for value in step.inputs)
         self.remember(making, step.inputs)
-        making.step.append(step if inputs == step.inputs else replace(step, inputs=inputs))
+        making.step.append(step)
 
-    def remember(self, making: _Making, values: Iterable[Value]) -> None:
+    def pair(self, making: HalvesInMaking, steps: NewSteps, node: Node, made: tuple[Value, WordPairs] | None) -> None:
+        """Put the steps that make a value for pairs of words."""
+        if made is None:
+            raise refused(node, "it mixes numbers of pairs of words")
+        self.remember(making, node.inputs)
+        making.step.extend(steps.nodes)
+        making.pairs = making.pairs or any(self.columns in each.inputs for each in steps.nodes)
+        making.placed(node.outputs[0], *made)
+
+    def slides(self, making: HalvesInMaking, node: Node) -> bool:
+        """Put a causal convolution, or what belongs to one: zeros in front of it, or the cut of those behind it."""
+        given, made = node.inputs[0], node.outputs[0]
+        course = making.courses[given]
+        before = padding_before(node, course)
+        if before:
+            making.padded[made] = given, before
+            making.courses[made] = "lost"
+        elif given in making.longer and cuts_off(node, making.longer[given][1]):
+            making.placed(made, making.longer[given][0], len(made.shape) - 1)
+        else:
+            words, before = making.padded.get(given, (given, 0))
+            if not is_window(node, making.courses[words], before):
+                return False
+            nodes, result, kept = with_window(node, words, making.taken(node))
+            making.step.extend(nodes)
+            making.kept.extend([] if kept is None else [kept])
+            axis = len(made.shape) - 1
+            if behind(node.op):
+                making.longer[made] = result, behind(node.op)
+                making.courses[made], making.courses[result] = "lost", axis
+            else:
+                making.placed(made, result, axis)
+        return True
+
+    def remember(self, making: HalvesInMaking, values: Iterable[Value]) -> None:
         making.memory.update((value, None) for value in values if making.courses.get(value) == "before")
 
-    def attention(self, making: _Making, node: Node) -> None:
+    def attention(self, making: HalvesInMaking, node: Node) -> None:
         """Keep keys and values, if they are of the words; those of something else are there already."""
         tensors = node.arranged(node.inputs)
         query, key, value, mask = (None if each is None else making.courses[each] for each in tensors)
@@ -144,17 +159,17 @@ class Splitter:
             return self.keep(making, node)
         if not query == key == value == rank - 2:
             raise refused(node, "its queries, keys and values do not run along the words alike")
-        if mask is not None and tensors[3] not in making.causal:
+        if mask is not None and not hides_later(mask, tensors[3]):
             raise refused(node, "its `attn_mask` may show words that come later: use `is_causal`, or a `causal_mask`")
         if mask is None and not node.op.is_causal:  # type: ignore[attr-defined]
             raise refused(node, "it is not causal, so that each word sees those after it")
-        nodes, kept = attention_with_past(node, {step.name for step in making.level.steps if step is not node})
+        nodes, kept = attention_with_past(node, making.taken(node), tensors[3])
         making.step.extend(nodes)
         making.kept.extend(kept)
         making.courses[node.outputs[0]] = rank - 2
         return None
 
-    def take_apart(self, making: _Making, node: Node) -> None:
+    def take_apart(self, making: HalvesInMaking, node: Node) -> None:
         """Put multi-head attention as a level of its steps, and that in its halves."""
         if not node.op.batch_first:  # type: ignore[attr-defined]
             raise refused(node, "its batch is not the first dimension: leave `batch_first` out")
@@ -164,7 +179,7 @@ class Splitter:
         call = Call(node.name, body, node.inputs, node.outputs[:1], node.span, node.named, frozen=node.frozen)
         self.call(making, call)
 
-    def count(self, making: _Making, node: Node) -> None:
+    def count(self, making: HalvesInMaking, node: Node) -> None:
         """Have positions count on from the words before."""
         course = making.courses[node.inputs[0]]
         if course != len(node.inputs[0].shape) - 2:
@@ -177,7 +192,7 @@ class Splitter:
         making.courses[node.outputs[0]] = course
         return None
 
-    def recur(self, making: _Making, node: Node) -> None:
+    def recur(self, making: HalvesInMaking, node: Node) -> None:
         """Have a recurrent layer go on from its last states."""
         op = node.op
         ports = dict(zip(node.ports or op.ports, node.inputs))
@@ -198,7 +213,7 @@ class Splitter:
         making.courses.update((value, "lost") for value in node.outputs[1:])
         making.courses[node.outputs[0]] = making.courses[ports["input"]]
 
-    def state(self, making: _Making, step: Step, stem: str, start: Value | None, present: Value) -> Value:
+    def state(self, making: HalvesInMaking, step: Step, stem: str, start: Value | None, present: Value) -> Value:
         """Keep a state for the next step; return what comes in of it."""
         if start is not None and making.courses[start] == "now":
             if not any(start in made.outputs and _is_zeros(made) for made in making.step):
@@ -210,7 +225,7 @@ class Splitter:
         making.kept.append(Kept(stem, past, present, None, start))
         return past
 
-    def scan(self, making: _Making, call: Call) -> None:
+    def scan(self, making: HalvesInMaking, call: Call) -> None:
         """Have a scan go on from its last states."""
         loop = call.body.loop
         assert loop is not None
@@ -218,7 +233,7 @@ class Splitter:
         if loop.reverse or any(making.courses[value] != 1 for value in sequences):
             raise refused(call, "it does not go over the words from the first to the last")
         starts, around = rest[: loop.states], rest[loop.states :]
-        if any(isinstance(course, int) for course in making.of(around)):
+        if any(isinstance(course, (int, WordPairs)) for course in making.of(around)):
             raise refused(call, "each of its steps reads all words")
         collected, states = (
             call.outputs[: len(call.outputs) - loop.states],
@@ -233,25 +248,21 @@ class Splitter:
 
     def is_made_of_sizes(self, node: Node) -> bool:
         """Return whether a node reads nothing of its inputs but their sizes."""
-        return node.op.ports == ("like",) or node.op.name == "causal_mask"
+        return node.op.ports == ("like",)
 
-    def size(self, making: _Making, node: Node) -> None:
+    def size(self, making: HalvesInMaking, node: Node) -> None:
         """Put a tensor that is made of sizes: positions, a causal mask, or one without the words."""
         op, made = node.op, node.outputs[0]
         if op.name == "arange" and (op.start, op.end, op.step) == (0, self.length, 1):  # type: ignore[attr-defined]
             making.counts = True
-            making.places[made] = self.positions
-            making.courses[made] = 0
-        elif op.name == "causal_mask" and made.shape == (self.length, self.length) and op.diagonal == 0:  # type: ignore[attr-defined]
-            making.causal.add(made)
-            making.courses[made] = "now"
+            making.placed(made, self.positions, 0)
         elif any(isinstance(size, Dim) and not self.length.symbols.isdisjoint(size.symbols) for size in made.shape):
             making.courses[made] = "lost"
         else:
             self.put(making, node)
             making.courses[made] = "now"
 
-    def call(self, making: _Making, call: Call) -> None:
+    def call(self, making: HalvesInMaking, call: Call) -> None:
         """Put the halves of a level into the halves of the level around it."""
         halves = self.halves(call.body, tuple(making.of(call.inputs)))
         exported = tuple(Value(value.tensor) for value in halves.memory)
@@ -267,58 +278,15 @@ class Splitter:
             start = each.start if each.start is None else starts.get(each.start, inner.get(each.start))
             making.kept.append(each._replace(start=start))
         taken = tuple(call.inputs[at] for at in halves.taken)
-        making.counts = making.counts or halves.counts
-        late = tuple(call.outputs[at] for at in halves.now)
-        making.courses.update((call.outputs[at], halves.courses[at]) for at in halves.now)
-        inputs = (*taken, *exported, *[self.positions] * halves.counts, *(each.past for each in kept))
+        making.counts, making.pairs = making.counts or halves.counts, making.pairs or halves.pairs
+        given = (*[self.positions] * halves.counts, *[self.columns] * halves.pairs)
+        inputs = (*taken, *exported, *given, *(each.past for each in kept))
+        late = tuple(Value(value.tensor) for value in halves.step.outputs[: len(halves.now)])
+        for at, made in zip(halves.now, late):
+            making.placed(call.outputs[at], made, halves.courses[at])
         outputs = (*late, *(each.present for each in kept))
         if outputs:
             self.put(making, replace(call, body=halves.step, inputs=inputs, outputs=outputs))
-
-
-def _closed(making: _Making, courses: Sequence[Course], positions: Value) -> Halves:
-    """Return the halves of a level all of whose steps are placed."""
-    level = making.level
-    gives = tuple(making.of(level.outputs))
-    before = tuple(at for at, course in enumerate(gives) if course in ("always", "before"))
-    now = tuple(at for at in range(len(gives)) if at not in before)
-    starts = [each.start for each in making.kept if each.start is not None]
-    own = {*level.inputs}
-    memory = tuple(dict.fromkeys(value for value in (*making.memory, *starts) if value not in own))
-    known = tuple(at for at, course in enumerate(courses) if course in ("always", "before"))
-    taken = tuple(at for at, course in enumerate(courses) if course != "before" or level.inputs[at] in making.memory)
-    stems = [each.stem for each in making.kept]
-    numbered = [f"{stem}_{stems[:at].count(stem)}" if stems.count(stem) > 1 else stem for at, stem in enumerate(stems)]
-    remembered = [f"memory_{at}" if len(memory) > 1 else "memory" for at in range(len(memory))]
-    begin = replace(
-        level,
-        inputs=tuple(level.inputs[at] for at in known),
-        input_names=tuple(level.input_names[at] for at in known),
-        steps=tuple(making.begin),
-        outputs=(*(level.outputs[at] for at in before), *memory),
-        output_names=(*(level.output_names[at] for at in before), *remembered),
-        phases={},
-    )
-    step = replace(
-        level,
-        inputs=(
-            *(level.inputs[at] for at in taken),
-            *memory,
-            *[positions] * making.counts,
-            *(each.past for each in making.kept),
-        ),
-        input_names=(
-            *(level.input_names[at] for at in taken),
-            *remembered,
-            *["positions"] * making.counts,
-            *(f"past_{name}" for name in numbered),
-        ),
-        steps=tuple(making.step),
-        outputs=(*(level.outputs[at] for at in now), *(each.present for each in making.kept)),
-        output_names=(*(level.output_names[at] for at in now), *(f"present_{name}" for name in numbered)),
-        phases={},
-    )
-    return Halves(gives, begin, step, known, taken, before, now, memory, making.counts, tuple(making.kept))
 
 
 def _is_zeros(step: Step) -> bool:

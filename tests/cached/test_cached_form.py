@@ -26,6 +26,10 @@ DECODERS = {
     "rnn_lm": {"hidden": 16},
     "gru_lm": {"hidden": 16},
     "seq2seq_dates": {"hidden": 16},
+    "t5": {"vocab": 50, "width": 32, "heads": 4, "head_width": 6, "hidden": 40, "layers": 2},
+    "t5_v1_1_base": {"vocab": 50, "width": 32, "heads": 4, "head_width": 6, "hidden": 40, "layers": 2},
+    "mamba": {"vocab": 50, "width": 32, "layers": 2, "state": 5},
+    "wavenet": {"levels": 50, "width": 8, "skip": 12, "depth": 3, "stacks": 2},
 }
 
 
@@ -67,12 +71,11 @@ def test_words_in_pieces_are_scored_as_all_at_once(name: str) -> None:
     module = build_module(graph).eval()
     generator = torch.Generator().manual_seed(0)
     words, source = (torch.randint(0, 28, (2, length), generator=generator) for length in (12, 5))
-    given = [
-        words if len(graph.inputs) == 1 or name == "target" else source for name in graph.inputs if "_" not in name
-    ]
+    form = cached_form(graph)
+    given = {name: source for name in ([] if form.begin is None else form.begin.inputs)}
     with torch.no_grad():
-        want = module(*given[: 2 if "source" in graph.inputs else 1])
-        got = stepped(cached_form(graph), module.state_dict(), words, source, [5, 1, 1, 3, 1, 1])
+        want = by_name(graph, module(**given, **{form.words: words}))[form.scores]
+        got = stepped(form, module.state_dict(), words, source, [5, 1, 1, 3, 1, 1])
     torch.testing.assert_close(got, want, rtol=1e-5, atol=1e-5)
 
 
@@ -82,6 +85,24 @@ def test_what_is_known_before_the_words_is_made_once() -> None:
     assert [*form.begin.inputs] == ["source"]
     assert form.memory == ("memory_0", "memory_1", "memory_2", "memory_3")  # keys and values of two layers
     assert "encoder" not in [step.name for step in form.step.body.steps]
+
+
+def test_cross_attention_reads_the_encoder_once() -> None:
+    form = cached_form(netspec.load("t5", **DECODERS["t5"]).graph)
+    assert form.begin is not None
+    assert "encoder" in {step.name for step in form.begin.body.steps}
+    assert "encoder" not in {step.name for step in form.step.body.steps}
+    shapes = [str(form.step.inputs[name].shape) for name in form.memory]
+    assert len([shape for shape in shapes if "4, Dim(S), 6" in shape]) == 4  # keys and values of two layers
+
+
+@pytest.mark.parametrize("name", ["mamba", "wavenet"])
+def test_states_and_windows_do_not_grow(name: str) -> None:
+    form = cached_form(netspec.load(name, **DECODERS[name]).graph)
+    assert all(state.axis is None for state in form.states)
+    one = substitute(form.step.body.macs, {"N": 1, "T": 1})
+    assert isinstance(one, int)
+    assert not any("P" in str(value.shape) for value in form.step.inputs.values())
 
 
 def test_a_step_costs_what_one_word_costs_and_attention_over_those_before() -> None:
@@ -104,6 +125,19 @@ REFUSED = {
     "`conv1d` cannot go word by word: it mixes the words": (
         "- transpose: {dim0: 1, dim1: 2}\n  - conv1d: {out_channels: 8, kernel_size: 3, padding: 1}\n"
         "  - transpose: {dim0: 1, dim1: 2}"
+    ),
+    "it reads what an earlier step makes of all words": (
+        "- transpose: {dim0: 1, dim1: 2}\n  - pad: [2, 0]\n  - relu\n  - conv1d: {out_channels: 8, kernel_size: 3}\n"
+        "  - transpose: {dim0: 1, dim1: 2}"
+    ),
+    "its `attn_mask` may show words that come later": (
+        "- full: {name: flat, size: [T, T], fill_value: -5.0, dtype: float32, like: words}\n"
+        "  - scaled_dot_product_attention: {query: 0, key: 0, value: 0, attn_mask: flat}"
+    ),
+    "it mixes numbers of pairs of words": (
+        "- full: {name: flat, size: [T, T], fill_value: -1.0e9, dtype: float32, like: words}\n"
+        "  - triu: {name: ahead, diagonal: 2}\n"
+        "  - scaled_dot_product_attention: {query: 0, key: 0, value: 0, attn_mask: ahead}"
     ),
     "`softmax` cannot go word by word: it mixes the words": "- softmax: 1",
     "`flip` cannot go word by word: it mixes the words": "- flip: {dims: [1]}",

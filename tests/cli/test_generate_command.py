@@ -10,6 +10,7 @@ import pytest
 import tokenizers
 import torch
 from safetensors.torch import save_file
+from zoo.language import randomised, transformers
 
 import netspec
 from netspec.cli import main
@@ -120,6 +121,58 @@ def test_a_spec_writes_with_weights_and_a_tokenizer(tmp_path: Path, capsys) -> N
         model.generate(torch.tensor([[1, 2]]), module)
     with pytest.raises(netspec.UsageError, match="on `torch` or on `onnx`, not on `cuda`"):
         model.generate([1, 2], module, runtime="cuda")
+
+
+def words_in(folder: Path, ends: str) -> tokenizers.Tokenizer:
+    """A folder's tokenizer of the letters a to j, padding, and what ends a text."""
+    words = {"<pad>": 0, **{letter: number for number, letter in enumerate("abcdefghij", 1)}, ends: 11}
+    made = tokenizers.Tokenizer(tokenizers.models.WordLevel(words, unk_token="a"))
+    made.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    made.save(str(folder / "tokenizer.json"))
+    return made
+
+
+@pytest.mark.slow
+def test_a_folder_of_hugging_faces_has_weights_tokenizer_and_ends(tmp_path: Path, capsys) -> None:
+    folder = tmp_path / "theirs"
+    config = transformers.GPT2Config(
+        vocab_size=12, n_positions=64, n_embd=16, n_layer=1, n_head=2, bos_token_id=11, eos_token_id=[4, 11]
+    )
+    network = randomised(transformers.GPT2LMHeadModel(config)).eval()
+    network.save_pretrained(folder)
+    tokenizer = words_in(folder, "<eos>")
+    sizes = {"vocab": 12, "context": 64, "width": 16, "layers": 1, "heads": 2}
+    settings = [part for name, value in sizes.items() for part in ("--set", f"{name}={value}")]
+    text = written(capsys, "gpt2", "--prompt", "a c d", "--max", "20", "--weights", str(folder), *settings)
+    want = network.generate(torch.tensor([tokenizer.encode("a c d").ids]), max_new_tokens=20, do_sample=False)[0, 3:]
+    assert text.split() == tokenizer.decode([number for number in want.tolist() if number not in (4, 11)]).split()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("runtime", ["torch", "onnx"])
+def test_an_encoder_and_decoder_answers_the_prompt(runtime: str, tmp_path: Path, capsys) -> None:
+    folder = tmp_path / "theirs"
+    kind = transformers.T5ForConditionalGeneration
+    config = kind.config_class(
+        vocab_size=12, d_model=16, d_kv=4, num_heads=2, d_ff=20, num_layers=1, decoder_start_token_id=0, eos_token_id=11
+    )
+    network = randomised(kind(config)).eval()
+    network.save_pretrained(folder)
+    tokenizer = words_in(folder, "</s>")
+    sizes = {"vocab": 12, "width": 16, "heads": 2, "head_width": 4, "hidden": 20, "layers": 1}
+    settings = [part for name, value in sizes.items() for part in ("--set", f"{name}={value}")]
+    given = ["--weights", str(folder), "--max", "15", "--runtime", runtime, *settings]
+    text = written(capsys, "t5", "--prompt", "a c d", *given)
+    source = torch.tensor([tokenizer.encode("a c d").ids])
+    want = network.generate(source, max_new_tokens=15, do_sample=False)[0, 1:].tolist()
+    assert text.split() == tokenizer.decode([number for number in want if number != 11]).split()
+    (folder / "config.json").write_text("{}")
+    (folder / "generation_config.json").unlink()
+    assert written(capsys, "t5", "--prompt", "a c d", *given) == text  # by the name of padding
+    made = tokenizers.Tokenizer(tokenizers.models.WordLevel({"a": 0}, unk_token="a"))
+    made.save(str(folder / "tokenizer.json"))
+    assert main(["generate", "t5", "--prompt", "a", *given]) == 2
+    assert "nothing says which word an answer begins with" in capsys.readouterr().err
 
 
 def test_what_writes_no_text_is_told(runs: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
 from netspec.diagnostics import UsageError
 from netspec.emit.hugging_face.standing import HuggingFaceForm
 from netspec.files import replacing, write_text
+from netspec.runtime.decoding.tokenizer import WORDS, word_settings
 from netspec.text.quoting import json_text
 from netspec.weights.files.index import FOLDER_FILES
 from netspec.weights.files.safetensors import SEAL, TIED, SafetensorsFile, write_tensors
@@ -31,8 +30,6 @@ TOKENIZER = (
     "chat_template.jinja",
 )
 """The files of tokenizers, in any of the forms that Hugging Face gives them."""
-WORDS = ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id")
-"""The settings that number the words with a part to play."""
 
 
 def write_folder(
@@ -44,7 +41,7 @@ def write_folder(
     the words that begin and end a text, are taken over. Raises ``EnvironmentFault`` where a file cannot be written.
     """
     guard_own(folder)
-    words = {} if origin is None else words_of(origin)
+    words = {} if origin is None else word_settings(origin)
     files = [folder / CONFIG]
     config = {**form.config, **dict.fromkeys(WORDS[:2]), **words} if form.writes else {**form.config, **words}
     write_text(files[0], json_text({**config, "dtype": "float32"}, indent=2) + "\n")
@@ -73,20 +70,3 @@ def guard_own(folder: Path) -> None:
     there = [name for name in (CONFIG, *FOLDER_FILES) if (folder / name).exists()]
     if there:
         raise UsageError(f"{folder / there[0]} was not written by netspec, and is left alone: choose another folder")
-
-
-def words_of(folder: Path) -> dict[str, Any]:
-    """Return the numbers of the words that begin, end and fill a text, as a folder of Hugging Face's has them."""
-    found: dict[str, Any] = {}
-    for name in (CONFIG, GENERATION):
-        found.update({key: value for key, value in settings_in(folder / name).items() if key in WORDS})
-    return found
-
-
-def settings_in(path: Path) -> Mapping[str, Any]:
-    """Return the settings in a file of JSON; none where there is no such file, or it holds something else."""
-    try:
-        held = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return held if isinstance(held, dict) else {}

@@ -21,6 +21,8 @@ DECODERS: dict[str, dict[str, Any]] = {
     "transformer_dates": {},
     "lstm_lm": {"hidden": 16},
     "seq2seq_dates": {"hidden": 16},
+    "t5": {"vocab": 50, "width": 32, "heads": 4, "head_width": 6, "hidden": 40, "layers": 2},
+    "mamba": {"vocab": 50, "width": 32, "layers": 2, "state": 5},
 }
 RUNTIMES = {"torch": WordDecoder.on_torch, "onnx": WordDecoder.on_onnx}
 PROMPT = torch.tensor([3, 1, 4, 1, 5])
@@ -43,7 +45,8 @@ def without_cache(module: nn.Module, choosing: Choosing, *source: Tensor) -> lis
     words, generator = PROMPT, torch.Generator().manual_seed(choosing.seed)
     with torch.no_grad():
         for _ in range(choosing.most):
-            scores = module(*source, words[None])[0, -1]
+            scores = module(*source, words[None])
+            scores = (scores["logits"] if isinstance(scores, dict) else scores)[0, -1]
             words = torch.cat([words, torch.multinomial(probabilities(scores, choosing), 1, generator=generator)])
     return words[len(PROMPT) :].tolist()
 
@@ -52,7 +55,7 @@ def without_cache(module: nn.Module, choosing: Choosing, *source: Tensor) -> lis
 @pytest.mark.parametrize("name", DECODERS)
 def test_two_hundred_words_are_those_of_the_network_without_a_cache(name: str) -> None:
     model, module = telling(name)
-    source = {"source": SOURCE} if "source" in model.graph.inputs else {}
+    source = {name: SOURCE for name in ("source", "input_ids") if name in model.graph.inputs}
     choosing = Choosing(most=200, temperature=3.0, seed=5)
     want = without_cache(module, choosing, *source.values())
     assert len(set(want)) > 10
@@ -91,6 +94,40 @@ def test_beams_are_those_of_transformers(
         )[0, len(prompt) :].tolist()
         ends = () if end is None else (end,)
         assert [*generate(decoder, prompt, Choosing(most=most, beams=beams, ends=ends))] == want
+
+
+def t5() -> Any:
+    sizes = {"vocab_size": 50, "d_model": 32, "d_kv": 6, "num_heads": 4, "d_ff": 40, "num_layers": 2}
+    made = language.transformers.T5ForConditionalGeneration
+    return language.randomised(made(made.config_class(**sizes, decoder_start_token_id=0))).eval()
+
+
+def mamba() -> Any:
+    sizes = {"vocab_size": 50, "hidden_size": 32, "state_size": 5, "num_hidden_layers": 2}
+    made = language.transformers.MambaForCausalLM
+    return language.randomised(made(made.config_class(**sizes, bos_token_id=0, eos_token_id=0, pad_token_id=0))).eval()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("beams", [1, 4])
+@pytest.mark.parametrize("name", ["t5", "mamba"])
+def test_other_decoders_write_what_those_of_transformers_do(name: str, beams: int, runtime: str) -> None:
+    network: Any = {"t5": t5, "mamba": mamba}[name]()
+    model = netspec.load(name, **DECODERS[name])
+    module = build_module(model.graph).eval()
+    module.load_state_dict(network.state_dict())
+    decoder = RUNTIMES[runtime](model.graph, module)
+    settings = {"num_beams": beams, "do_sample": False, "max_new_tokens": 40, "eos_token_id": 9, "pad_token_id": 49}
+    for first in range(3):
+        given = torch.cat([PROMPT, torch.tensor([first])])
+        prompt, inputs = (
+            (torch.zeros(1, dtype=torch.int64), {"input_ids": given[None]}) if name == "t5" else (given, {})
+        )
+        want = network.generate(given[None], attention_mask=torch.ones(1, 6, dtype=torch.int64), **settings)[0].tolist()
+        got = [*generate(decoder, prompt, Choosing(most=40, beams=beams, ends=(9,)), inputs)]
+        assert got == want[len(prompt) :]
+        assert len(got) > 1
 
 
 @pytest.mark.parametrize("settings", [{"temperature": 0.7}, {"top_k": 5}, {"top_p": 0.6}, {"top_k": 9, "top_p": 0.5}])

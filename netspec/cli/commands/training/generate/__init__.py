@@ -20,11 +20,15 @@ def add(commands: Commands) -> None:
         "a spec, weights and a tokenizer's file. What a network has read is kept (keys and values of attention, states "
         "of recurrent layers), so that a word takes no longer at the end of a text than at its beginning.",
     )
-    help = "a run's folder, such as runs/lstm_lm/last, or with --weights and --tokenizer a spec, or its name"
+    help = "a run's folder, such as runs/lstm_lm/last, or with --weights a spec, or its name"
     command.add_argument("run", metavar="RUN", help=help)
     command.add_argument("--prompt", metavar="TEXT", required=True, help="the text to go on from, or to answer")
     command.add_argument("--weights", metavar="FILE", help=WEIGHTS)
-    command.add_argument("--tokenizer", metavar="FILE", help="tokenizer.json of Hugging Face's tokenizers")
+    command.add_argument(
+        "--tokenizer",
+        metavar="FILE",
+        help="tokenizer.json of Hugging Face's tokenizers (default: that in the folder of --weights)",
+    )
     command.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="set a parameter of the spec")
     command.add_argument("--max", type=int, default=100, metavar="N", help="write at most N words (default: 100)")
     help = "draw words by chance, scores divided by T (default: the likeliest word)"

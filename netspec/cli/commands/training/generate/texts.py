@@ -32,12 +32,23 @@ def write_text(options: Namespace) -> None:
 
 def _words(options: Namespace) -> Words:
     """Return the words that the options ask for."""
-    is_run = names_run(options.run)
-    if options.tokenizer is None and not is_run and not Path(options.run).is_dir():
-        raise UsageError(f"{options.run} is no run's folder; a spec writes with --weights and --tokenizer")
-    if options.tokenizer is None or is_run:
+    if names_run(options.run):
         return _of_run(options)
-    return _of_spec(options)
+    tokenizer = options.tokenizer or _tokenizer_beside(options.weights)
+    if tokenizer is not None:
+        return _of_spec(options, Path(tokenizer))
+    if Path(options.run).is_dir():
+        return _of_run(options)
+    raise UsageError(
+        f"{options.run} is no run's folder; a spec writes with --weights and --tokenizer, or with --weights of a "
+        "folder that has a tokenizer.json"
+    )
+
+
+def _tokenizer_beside(weights: str | None) -> Path | None:
+    """Return the tokenizer's file in the folder of the weights, as Hugging Face lays one out."""
+    file = Path(weights or "").expanduser() / "tokenizer.json"
+    return file if weights and file.is_file() else None
 
 
 def _of_run(options: Namespace) -> Words:
@@ -56,27 +67,26 @@ def _of_run(options: Namespace) -> Words:
     return writer.write(options.prompt, _choosing(options, writer.ends)), writer.text
 
 
-def _of_spec(options: Namespace) -> Words:
-    """Return the words that the network of a spec writes with given weights."""
-    import torch
-
+def _of_spec(options: Namespace, file: Path) -> Words:
+    """Return the words that the network of a spec writes with given weights, and the tokenizer in a file."""
     from netspec.cli.given_weights import GivenWeights
     from netspec.cli.option_values import overrides_of, weights_of
     from netspec.pipeline import compile_spec
     from netspec.runtime.decoding.decoder import WordDecoder
+    from netspec.runtime.decoding.prompting import prompted
     from netspec.runtime.decoding.tokenizer import TokenizerFile
     from netspec.runtime.module import build_module
 
     source = weights_of(options)
     if source is None:
         raise UsageError("a spec has no trained weights: name some with --weights")
-    tokenizer = TokenizerFile(Path(options.tokenizer))
+    tokenizer = TokenizerFile(file)
     graph = compile_spec(options.run, overrides=overrides_of(options))
     module = build_module(graph)
     GivenWeights(graph, source).fill(module)
     decoder = (WordDecoder.on_onnx if options.runtime == "onnx" else WordDecoder.on_torch)(graph, module)
-    prompt = torch.tensor(tokenizer.numbers(options.prompt), dtype=torch.int64)
-    return generate(decoder, prompt, _choosing(options, tokenizer.ends)), tokenizer.text
+    prompt, inputs = prompted(decoder, tokenizer.numbers(options.prompt), tokenizer.begin)
+    return generate(decoder, prompt, _choosing(options, tokenizer.ends), inputs), tokenizer.text
 
 
 def _choosing(options: Namespace, ends: tuple[int, ...]) -> Choosing:
