@@ -13,14 +13,16 @@ from netspec.cli.given_weights import GivenWeights
 from netspec.cli.option_values import graph_of, weights_of
 from netspec.cli.output import fitted, status, warn
 from netspec.diagnostics import UsageError, did_you_mean
-from netspec.targets import WriteOptions
+from netspec.targets import WriteOptions, Written
 from netspec.text.quantities import short_bytes
+from netspec.weights.hugging_face.folder import GENERATION
 from netspec.weights.hugging_face.target import write, write_module
 
 if TYPE_CHECKING:
     from torch import nn
 
     from netspec.graph import Graph
+    from netspec.train.predict.trained_run import TrainedRun
 
 FORM = "hf"
 ONNX_ONLY: Mapping[str, Any] = {
@@ -51,8 +53,8 @@ def guard_form(options: Namespace) -> None:
             raise UsageError(f"{option} is for ONNX files: leave it out beside --as {FORM}")
 
 
-def export_folder(options: Namespace, trained: tuple[Graph, nn.Module] | None) -> int:
-    """Write the folder for a spec, or for a run's network as ``trained``; give 1 where transformers give other outputs.
+def export_folder(options: Namespace, trained: tuple[TrainedRun, Graph, nn.Module] | None) -> int:
+    """Write the folder for a spec, or for a run with its network; give 1 where transformers give other outputs.
 
     Raises ``UsageError`` where the network is none of Hugging Face's.
     """
@@ -61,16 +63,28 @@ def export_folder(options: Namespace, trained: tuple[Graph, nn.Module] | None) -
     doing = "writing, and running the network and transformers side by side"
     if trained is not None:
         with status(doing):
-            written = write_module(*trained, folder, how)
+            written = write_module(*trained[1:], folder, how)
     else:
         graph = graph_of(options)
         given = None if source is None else GivenWeights(graph, source).fill
         with status(doing):
             written = write(graph, folder, replace(how, fill=given))
-    for file in written.files:
+    own = () if trained is None else _own_words(trained[0], folder, written)
+    for file in (*written.files, *own):
         print(f"{file}  {short_bytes(file.stat().st_size)}")
     for note in written.notes:
         print(fitted(note, sys.stdout))
     if written.failure is not None:
         warn(written.failure)
     return 0 if written.failure is None else 1
+
+
+def _own_words(run: TrainedRun, folder: Path, written: Written) -> tuple[Path, ...]:
+    """Write the words of a run whose network writes, unless a tokenizer is there already; return the files."""
+    from netspec.train.predict.own_tokenizer import write_own_tokenizer
+
+    names = {file.name for file in written.files}
+    words = {*map(tuple, run.meaning().words.values())}
+    if GENERATION not in names or "tokenizer.json" in names or len(words) != 1:
+        return ()
+    return write_own_tokenizer(next(iter(words)), folder)

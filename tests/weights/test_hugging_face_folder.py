@@ -167,6 +167,38 @@ def test_a_checkpoint_of_theirs_goes_through_with_its_tokenizer_and_ends(capsys:
     assert main(["export", *spec, "--weights", "theirs", "--as", "hf", "ours"]) == 0  # its own it writes anew
 
 
+WRITER = """\
+netspec: 1
+name: writer
+extends: gpt2
+params: {{vocab: {vocab}, context: 64, width: 16, heads: 2, layers: 1}}
+train: {{data: {data}, loss: cross_entropy, optimizer: adam, steps: 30, batch: 16}}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("data", "vocab", "prompt"),
+    [("{alice: 16}", 27, "Alice was"), ("{text: {path: words.txt, length: 4, level: word}}", 9, "one, two four!")],
+    ids=["letters", "words"],
+)
+def test_a_run_has_its_words_as_a_tokenizer(
+    data: str, vocab: int, prompt: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("words.txt").write_text("one two, three four! " * 60)
+    Path("writer.yaml").write_text(WRITER.format(data=data, vocab=vocab))
+    assert main(["train", "writer.yaml"]) == 0
+    assert main(["export", "runs/writer/last", "--as", "hf", "made"]) == 0
+    assert "verified: " in capsys.readouterr().out
+    tokenizer = transformers.AutoTokenizer.from_pretrained("made")
+    model = transformers.AutoModelForCausalLM.from_pretrained("made").eval()
+    given = tokenizer(prompt, return_tensors="pt")
+    numbers = model.generate(given.input_ids, attention_mask=given.attention_mask, max_new_tokens=12, do_sample=False)
+    want = tokenizer.decode(numbers[0, given.input_ids.shape[1] :])
+    assert main(["generate", "runs/writer/last", "--prompt", prompt, "--max", "12"]) == 0
+    assert capsys.readouterr().out == want + "\n"
+
+
 def test_build_has_it_as_a_target(capsys: pytest.CaptureFixture[str]) -> None:
     spec = ["bert", *options({**SMALL, "hidden": 40})]
     assert main(["build", *spec, "--only", "hf", "-o", "b"]) == 0

@@ -39,7 +39,8 @@ def add(commands: Commands) -> None:
         commands,
         "export",
         "Write an ONNX file, with freshly initialised weights or those of a file, after running it on onnxruntime and "
-        "comparing it with PyTorch. SPEC may be a run, such as runs/lenet/last: its network with its best weights.",
+        "comparing it with PyTorch, or a folder that transformers load. SPEC may be a run, such as runs/lenet/last: "
+        "its network with its best weights.",
     )
     add_spec_arguments(command)
     add_cached_argument(command)
@@ -189,7 +190,7 @@ def _write_folder(options: Namespace) -> int:
     from netspec.weights.runs import names_run
 
     guard_form(options)
-    return export_folder(options, _of_run(options)[1:] if names_run(options.spec) else None)
+    return export_folder(options, _of_run(options) if names_run(options.spec) else None)
 
 
 def _guard_options(options: Namespace, others: Sequence[str]) -> None:
