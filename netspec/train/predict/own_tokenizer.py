@@ -12,7 +12,7 @@ from netspec.train.predict.answers import END
 from netspec.train.predict.inputs import by_character
 
 LETTER, WORD = r"[\s\S]", r"\w+|[^\w\s]"
-"""What a text is divided into: each of its characters, or its words and punctuation marks."""
+"""The parts of a text: each of its characters, or its words and punctuation marks."""
 
 
 def write_own_tokenizer(words: Sequence[str], folder: Path) -> tuple[Path, ...]:
