@@ -88,11 +88,7 @@ def normal_form(graph: Graph) -> NormalForm:
     reader = _NormalReader()
     given = {value: Made(name) for name, value in zip(graph.body.input_names, graph.body.inputs)}
     made = reader.level(graph.body, given, "", "")
-    outputs = {
-        name: each
-        for name, each in zip(graph.body.output_names, made)
-        if name in graph.outputs and not graph.outputs[name].training
-    }
+    outputs = {name: each for name, each in zip(graph.body.output_names, made) if each is not None}
     return NormalForm(graph, reader.nodes, outputs)
 
 
@@ -100,19 +96,21 @@ class _NormalReader:
     def __init__(self) -> None:
         self.nodes: list[RunningNode] = []
 
-    def level(self, level: Level, known: dict[Value, Made], prefix: str, place: str) -> list[Made]:
+    def level(self, level: Level, known: dict[Value, Made], prefix: str, place: str) -> list[Made | None]:
+        """Add the nodes of a level, and return its outputs; ``None`` for those that are made in training alone."""
         for step in level.steps:
             if step.training:
                 continue
             path = prefix + step.name
             here = place if step.span.source in library.READ else step.span.place
             if isinstance(step, Call) and step.body.loop is None:
-                inner = dict(zip(step.body.inputs, (known[value] for value in step.inputs)))
+                inner = {own: known[value] for own, value in zip(step.body.inputs, step.inputs) if value in known}
                 owner = prefix + step.shares if step.shares else path
-                known.update(zip(step.outputs, self.level(step.body, inner, f"{owner}.", here)))
+                made = self.level(step.body, inner, f"{owner}.", here)
+                known.update((value, each) for value, each in zip(step.outputs, made) if each is not None)
             else:
                 known.update(zip(step.outputs, self.step(step, known, path, here)))
-        return [known[value] for value in level.outputs]
+        return [known.get(value) for value in level.outputs]
 
     def step(self, step: Step, known: Mapping[Value, Made], path: str, place: str) -> list[Made]:
         values = [known[value] for value in step.inputs]

@@ -85,7 +85,9 @@ def test_a_step_of_a_later_layer_is_told(tmp_path: Path) -> None:
         hugging_face_form(netspec.load(path, **SMALL, groups=2).graph)
 
 
-@pytest.mark.parametrize("name", ["lenet", "mamba", "t5", "mixtral", "transformer", "llama_cached", "lstm_lm", "vit"])
+@pytest.mark.parametrize(
+    "name", ["lenet", "mamba", "t5", "mixtral", "transformer", "llama_cached", "lstm_lm", "vit", "vae"]
+)
 def test_other_networks_are_none(name: str) -> None:
     with pytest.raises(UsageError, match=r"GPT-2, Llama (or|and) BERT"):
         hugging_face_form(netspec.load(name).graph)
