@@ -32,8 +32,10 @@ def run(options: Namespace) -> None:
     from netspec.plugins import all_targets, emitted
 
     if options.target is None:
-        for target in all_targets():
-            print(f"{target.name:<12}{', '.join(target.files):<36}{target.summary}")
+        targets = all_targets()
+        width = max(len(", ".join(target.files)) for target in targets) + 2
+        for target in targets:
+            print(f"{target.name:<12}{', '.join(target.files):<{width}}{target.summary}")
         return
     if options.spec is None:
         raise UsageError(f"`netspec emit {options.target}` needs a spec: a path, or the name of a zoo entry or variant")

@@ -44,16 +44,7 @@ def add(commands: Commands) -> None:
     )
     add_spec_arguments(command)
     add_cached_argument(command)
-    what = command.add_mutually_exclusive_group(required=True)
-    what.add_argument("-o", "--output", metavar="FILE", help="the file to write, such as model.onnx")
-    what.add_argument(
-        "--as",
-        dest="form",
-        nargs=2,
-        metavar=("hf", "DIR"),
-        help="write a folder instead that transformers load: config.json and model.safetensors, for the networks that "
-        "are GPT-2, Llama or BERT in all their steps, whatever these are called",
-    )
+    _add_output_arguments(command)
     add_weights_argument(command)
     command.add_argument(
         "--for",
@@ -94,6 +85,20 @@ def add(commands: Commands) -> None:
     command.add_argument("--keep-lora", action="store_true", help=help)
     _add_run_arguments(command)
     add_device_argument(command)
+
+
+def _add_output_arguments(command: ArgumentParser) -> None:
+    """Add what is written: a file, or a folder."""
+    what = command.add_mutually_exclusive_group(required=True)
+    what.add_argument("-o", "--output", metavar="FILE", help="the file to write, such as model.onnx")
+    what.add_argument(
+        "--as",
+        dest="form",
+        nargs=2,
+        metavar=("hf", "DIR"),
+        help="write a folder instead that transformers load: config.json and model.safetensors, for the networks that "
+        "are GPT-2, Llama or BERT in all their steps, whatever these are called",
+    )
 
 
 def _add_run_arguments(command: ArgumentParser) -> None:
