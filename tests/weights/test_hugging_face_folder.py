@@ -16,6 +16,7 @@ from zoo.language import transformers
 
 import netspec
 from netspec.cli import main
+from netspec.emit.hugging_face.standing import hugging_face_form
 
 SMALL = {"width": 32, "heads": 4, "layers": 3, "vocab": 61}
 GROUPED = {**SMALL, "groups": 2, "hidden": 40}
@@ -230,3 +231,34 @@ def test_a_network_that_is_none_of_theirs_is_told_before_anything_is_written(
     assert main(["export", "lenet", "--as", "hf", "x"]) == 2
     assert "lenet is no GPT-2, Llama or BERT" in capsys.readouterr().err
     assert not Path("x").exists()
+
+
+PUBLISHED = {
+    "gpt2": transformers.GPT2Config(),
+    "gpt2_medium": transformers.GPT2Config(n_embd=1024, n_layer=24, n_head=16),
+    "gpt2_large": transformers.GPT2Config(n_embd=1280, n_layer=36, n_head=20),
+    "gpt2_xl": transformers.GPT2Config(n_embd=1600, n_layer=48, n_head=25),
+    "bert": transformers.BertConfig(),
+    "bert_large": transformers.BertConfig(
+        hidden_size=1024, num_hidden_layers=24, num_attention_heads=16, intermediate_size=4096
+    ),
+    "llama3_8b": transformers.LlamaConfig(
+        vocab_size=128256,
+        intermediate_size=14336,
+        num_key_value_heads=8,
+        max_position_embeddings=8192,
+        rms_norm_eps=1e-5,
+        rope_parameters={"rope_type": "default", "rope_theta": 500000.0},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_settings_are_those_of_the_published_networks(name: str) -> None:
+    published = PUBLISHED[name].to_dict()
+    config = dict(hugging_face_form(netspec.load(name).graph).config)
+    assert config.pop("architectures") == [{"g": "GPT2LMHeadModel", "b": "BertModel", "l": "LlamaForCausalLM"}[name[0]]]
+    assert config.pop("rope_theta", 500000.0) == 500000.0  # as versions before 5 call it
+    if published.get("n_inner", 0) is None:
+        assert config.pop("n_inner") == 4 * config["n_embd"]
+    assert {key: published[key] for key in config} == config

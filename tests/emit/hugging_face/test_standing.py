@@ -153,3 +153,27 @@ def test_the_form_follows_from_the_steps_and_not_from_their_names(tmp_path: Path
     assert config["tie_word_embeddings"] is True
     assert config["max_position_embeddings"] == 40
     assert (config["head_dim"], config["intermediate_size"], config["rope_theta"]) == (8, 50, 10000.0)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "{name: k, from: first,",
+            "{name: k, tie: {weight: v.weight}, from: first,",
+            r"blocks.0.k is not .*: `blocks.0.k.w",
+        ),
+        (
+            "repeat: {name: blocks, count: 2, body: [one]}",
+            "one: {name: block}\n  - share: {step: block, name: again}",
+            "block.first is not .*: it runs with the weights of another step, `block.first.weight`: there `rms_norm` "
+            r"\(model.layers.1.input_layernorm\) has weights of its own",
+        ),
+    ],
+)
+def test_weights_that_are_one_here_and_several_there_are_told(old: str, new: str, said: str, tmp_path: Path) -> None:
+    assert old in OWN_WORDS
+    path = tmp_path / "writer.yaml"
+    path.write_text(OWN_WORDS.replace(old, new))
+    with pytest.raises(UsageError, match=said):
+        hugging_face_form(netspec.load(path).graph)
