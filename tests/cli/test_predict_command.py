@@ -15,7 +15,7 @@ from PIL import Image
 
 from netspec.cli import main
 from netspec.cli.commands.training.predict.answers import in_format
-from netspec.train.predict.answers import Answer, Predictor
+from netspec.train.predict.answers import Answer, Predictor, digits
 from netspec.train.predict.inputs import InputReader
 from netspec.train.predict.trained_run import TrainedRun
 from netspec.train.setup import read_data
@@ -328,3 +328,13 @@ def test_an_array_of_another_shape(capsys: pytest.CaptureFixture[str]):
     np.savez("other.npz", x=np.ones((2, 30), np.float32))
     assert main(["predict", "runs/tumours/1", "other.npz"]) == 2
     assert capsys.readouterr().err == "netspec: other.npz has no array `features`: the network reads `features`\n"
+
+
+def test_numbers_have_the_digits_of_single_precision():
+    numbers = [0.1, 1 / 3, 1.5e-7, 60_000.0, 123_456_789.0]
+    single = torch.tensor(numbers)
+    found = digits(single)
+    assert torch.equal(torch.tensor(found), single)
+    assert found == [0.1, 0.33333334, 1.5e-7, 60_000.0, 123_456_790.0]
+    assert digits(single[0]) == 0.1
+    assert digits(torch.tensor([1 / 3], dtype=torch.float64)) == [1 / 3]

@@ -125,13 +125,13 @@ class Predictor:
         """Return the answer that the output of one row, […], stands for."""
         if self.loss.task == "numbers":
             row = row if self.own_scale is None else self.own_scale(row[None])
-            return Answer(name, values=row.squeeze().tolist(), targets=self.targets)
+            return Answer(name, values=digits(row.squeeze()), targets=self.targets)
         if self.loss.task == "binary":
             yes = torch.sigmoid(row.flatten())
             if len(yes) > 1:
                 return Answer(name, classes=(yes > 0.5).long().view(row.shape).tolist())
             if not self.loss.odds:
-                return Answer(name, values=row.item(), label=self.names(2)[int(row.item() > 0)])
+                return Answer(name, values=digits(row.squeeze()), label=self.names(2)[int(row.item() > 0)])
             return self.likeliest(name, torch.cat([1 - yes, yes]))
         if row.dim() > 1:
             return Answer(name, classes=row.argmax(0 if row.dim() > 2 else -1).tolist())
@@ -184,5 +184,12 @@ def class_names(words: Sequence[str], count: int) -> Sequence[str]:
 
 def likeliest(name: str, probabilities: Tensor, words: Sequence[str]) -> Answer:
     """Return an answer with the probabilities of the classes, [classes], the likeliest first."""
-    order = probabilities.argsort(descending=True, stable=True).tolist()
-    return Answer(name, {words[number]: float(probabilities[number]) for number in order})
+    order = probabilities.argsort(descending=True, stable=True)
+    return Answer(name, dict(zip((words[number] for number in order.tolist()), digits(probabilities[order]))))
+
+
+def digits(values: Tensor) -> Any:
+    """Return numbers, […], as a list of them, those of single precision with no more digits than tell them apart."""
+    if values.dtype != torch.float32:
+        return values.tolist()
+    return values.numpy().astype(str).astype(float).tolist()

@@ -16,7 +16,7 @@ from netspec.runtime.onnx.session import loaded_runtime, open_session
 from netspec.train.data.readers.decoder import Decoder
 from netspec.train.data.readers.tables.features import TableFeatures, raw_values
 from netspec.train.data.readers.tables.raw import RawTable
-from netspec.train.predict.answers import BATCH, Answer, class_names, likeliest
+from netspec.train.predict.answers import BATCH, Answer, class_names, digits, likeliest
 from netspec.train.predict.inputs import InputReader, PredictInputs
 from netspec.train.predict.raw_ends import is_channels_last
 from netspec.train.store.metadata import meaning_from
@@ -131,7 +131,7 @@ class RawFile:
             return Answer(name, likeliest(name, shares, class_names(words, len(shares))).probabilities, kept=kept)
         if "classes" in row:
             return Answer(name, classes=row["classes"].tolist(), kept=kept)
-        values = np.squeeze(row["values"]).tolist()
+        values = digits(torch.as_tensor(np.squeeze(row["values"])))
         if "label" not in row:
             return Answer(name, values=values, targets=self.targets, kept=kept)
         return Answer(name, values=values, label=class_names(words, 2)[int(row["label"])], kept=kept)
