@@ -8,11 +8,13 @@ node adds up inside is not, as on devices that have such kernels.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import onnx
 from onnx import TensorProto, helper, shape_inference
 
 from netspec.emit.onnx.notes import PRECISION
+from netspec.runtime.onnx.export import EXTERNAL_ABOVE
 
 HALVES = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
 CARRIED_ON = ("Cast", "Scan")
@@ -22,6 +24,14 @@ CARRIED_ON = ("Cast", "Scan")
 def half_of(model: onnx.ModelProto) -> str:
     """Return the dtype of 16 bits that a file of netspec's was written in; nothing for another."""
     return next((each.value for each in model.metadata_props if each.key == PRECISION), "")
+
+
+def write_rounded(path: Path, to: Path) -> Path:
+    """Write a file of 16 bits so that onnxruntime's CPU rounds as it says; return where."""
+    model = onnx.load(path)
+    put_between_casts(model)
+    onnx.save(model, to, save_as_external_data=model.ByteSize() > EXTERNAL_ABOVE)
+    return to
 
 
 def put_between_casts(model: onnx.ModelProto) -> None:

@@ -15,15 +15,18 @@ LEAST = (1, 23)
 """The first onnxruntime that runs all that is written; ``pyproject.toml`` has the same."""
 
 
-def open_session(path: Path, providers: Sequence[Any] = ("CPUExecutionProvider",), brief: bool = False) -> Any:
+def open_session(
+    path: Path, providers: Sequence[Any] = ("CPUExecutionProvider",), brief: bool = False, threads: int = 0
+) -> Any:
     """Return an ``onnxruntime.InferenceSession`` of a file. In a ``brief`` one, for a few runs, threads sleep while
-    they wait, and weights are not copied into the order that a kernel reads fastest.
+    they wait, and weights are not copied into the order that a kernel reads fastest. 0 ``threads`` are one a core.
 
     Raises as ``loaded_runtime`` does.
     """
     onnxruntime = loaded_runtime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    options.intra_op_num_threads = threads
     if brief:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.add_session_config_entry("session.disable_prepacking", "1")

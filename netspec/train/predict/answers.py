@@ -100,10 +100,13 @@ class Predictor:
 
     def output(self, rows: Mapping[str, Tensor]) -> Iterator[Tensor]:
         """Yield the first judged output, [n, …], of raw rows, a batch at a time."""
-        inputs = tuple(name if name in rows else None for name in self.inputs)
-        batches = Batches(TensorRows(rows), self.columns, ColumnBinding(inputs, {}), torch.device("cpu"), self.prepare)
-        for batch in batches.in_order(BATCH):
+        for batch in self.batches(rows).in_order(BATCH):
             yield self.run(batch)
+
+    def batches(self, rows: Mapping[str, Tensor]) -> Batches:
+        """Return raw rows in batches, prepared as the network takes them."""
+        inputs = tuple(name if name in rows else None for name in self.inputs)
+        return Batches(TensorRows(rows), self.columns, ColumnBinding(inputs, {}), torch.device("cpu"), self.prepare)
 
     def run(self, batch: Batch) -> Tensor:
         """Return the first judged output for a batch, float32, [n, …]."""

@@ -1,56 +1,68 @@
-"""The file of a run in 8 bits: measured on rows that train, judged on those that do not."""
+"""The file of a run in fewer bits: measured on rows that train or that are given, judged on rows that do not train."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
-import onnx
 from torch import nn
 
-from netspec.diagnostics import UsageError
 from netspec.emit.onnx.ends import OnnxEnds
-from netspec.emit.onnx.precision.int8 import Ranges
 from netspec.emit.onnx.runtimes import OnnxForm
+from netspec.files import temporary_beside
 from netspec.graph import Graph
-from netspec.runtime.onnx.export import export_onnx, exported, put_model, size_of
-from netspec.runtime.onnx.session import open_session
+from netspec.runtime.onnx.between_casts import write_rounded
+from netspec.runtime.onnx.export import export_onnx, exported, put_model
+from netspec.runtime.precision.int8 import Int8Network, Rows
+from netspec.runtime.precision.report import PrecisionReport, bytes_of, time_both
 from netspec.train.data.batches import Batches
+from netspec.train.optimize.metrics import better_way
+from netspec.train.predict.answers import Predictor
 from netspec.train.predict.onnx_module import OnnxModule
 from netspec.train.predict.raw_export import properties
 from netspec.train.predict.trained_run import TrainedRun
 
 ROWS, BATCH = 512, 64
 """The rows that ranges are measured on, and how many at once."""
-TIMES = 20
-"""The runs of both files that are timed, in turns."""
 
 
-class Int8Layer(NamedTuple):
-    """A layer that may be in 8 bits: the names of its node and of what it reads and gives."""
-
-    name: str
-    reads: str
-    gives: str
-
-
-class Int8Export(NamedTuple):
-    """A file in 8 bits against the same in float32: bytes, scores of the rows that judge, seconds for
-    a batch, and by layer how far its output is from that in float32, relative to the largest number.
+class Int8Wishes(NamedTuple):
+    """What is asked of a file in 8 bits: patterns of layers left in float32, files of rows to measure on (none: rows
+    that train), and by how much the watched score may be worse than in float32 (``None``: by whatever it is).
     """
 
-    path: Path
-    sizes: tuple[int, int]
-    part: str
-    scores: tuple[Mapping[str, float], Mapping[str, float]]
-    seconds: tuple[float, float]
-    layers: Mapping[str, float]
-    kept: Sequence[str]
+    keep: Sequence[str] = ()
+    calibrate: Sequence[str] = ()
+    budget: float | None = None
+
+
+NO_WISHES = Int8Wishes()
+
+
+class Judge:
+    """Judges files of a run's network by the rows that validate, test or, failing these, train."""
+
+    def __init__(self, run: TrainedRun):
+        self.setup, self.parts = run.evaluated("torch", _ignore)
+        self.part = next(name for name in ("validation", "test", "train") if name in self.parts)
+
+    def scores(self, path: Path) -> Mapping[str, float]:
+        """Return the loss and the metrics of a file."""
+        self.setup.model = OnnxModule(path).eval()
+        return self.setup.evaluate(self.parts[self.part])
+
+    def loses(self, network: Int8Network, wanted: Mapping[str, float], kept: Sequence[str]) -> float:
+        """Return by how much the watched score is worse in 8 bits, but for these layers, than what is wanted."""
+        watched, scores = self.setup.watched, self.scores(network.write(kept))
+        return better_way(self.setup.recipe.metrics, watched) * (wanted[watched] - scores[watched])
+
+    def rows(self, part: str, graph: Graph) -> Iterator[Rows]:
+        """Yield inputs of the network by their names, a batch at a time."""
+        return rows_of(self.parts[part], graph)
 
 
 def export_int8(
@@ -60,106 +72,81 @@ def export_int8(
     path: Path,
     form: OnnxForm,
     ends: OnnxEnds | None = None,
-    keep: Sequence[str] = (),
-) -> Int8Export:
-    """Write a run's network with its convolutions and linear maps in 8 bits, but for layers that match a pattern in
-    ``keep``. Raises ``UsageError`` for a pattern that no layer matches.
+    wishes: Int8Wishes = NO_WISHES,
+) -> PrecisionReport:
+    """Write a run's network with its convolutions and linear maps in 8 bits, but for those that are kept in float32.
+
+    Raises ``UsageError`` for a pattern that no layer matches, and for files that have no rows of the network.
     """
-    setup, parts = run.evaluated("torch", _ignore)
-    part = next(name for name in ("validation", "test", "train") if name in parts)
+    judge = Judge(run)
     with TemporaryDirectory() as folder:
-        whole = export_onnx(graph, module, Path(folder) / "float.onnx", form=form)
-        layers = layers_in(whole)
-        for pattern in keep:
-            if not any(fnmatchcase(each.name, pattern) for each in layers):
-                names = ", ".join(each.name for each in layers)
-                raise UsageError(f"--keep-float `{pattern}` matches none of the layers {names}")
-        kept = [each.name for each in layers if any(fnmatchcase(each.name, pattern) for pattern in keep)]
-        ranges = measured(whole, [each for each in layers if each.name not in kept], calibration(parts["train"]))
-        small = export_onnx(graph, module, Path(folder) / "int8.onnx", form=form._replace(int8=ranges))
-        scores = []
-        for file in (whole, small):
-            setup.model = OnnxModule(file).eval()
-            scores.append(setup.evaluate(parts[part]))
-        rows = next(calibration(parts[part]))
-        seconds, apart = timed(whole, small, rows), layers_apart(whole, small, layers, rows)
-        with exported(graph, module, path, properties(run), form._replace(int8=ranges), ends) as temporary:
+        network = Int8Network(graph, module, form, Path(folder))
+        kept = network.matching(wishes.keep)
+        given = given_rows(run, wishes.calibrate, graph) if wishes.calibrate else judge.rows("train", graph)
+        network.measure(islice(given, -(-ROWS // BATCH)) if not wishes.calibrate else given)
+        wanted = judge.scores(network.whole)
+        if wishes.budget is not None:
+            loses = partial(judge.loses, network, wanted)
+            kept = within_budget(network, kept, wishes.budget, loses, next(judge.rows("train", graph)))
+        small = network.write(kept)
+        rows = next(judge.rows(judge.part, graph))
+        with exported(graph, module, path, properties(run), network.in_bits(kept), ends) as temporary:
             put_model(temporary, path)
-        with exported(graph, module, path, properties(run), form, ends) as same:
-            sizes = size_of(same), size_of(path)
-    return Int8Export(path, sizes, part, (scores[0], scores[1]), seconds, apart, kept)
+        with temporary_beside(path) as same:
+            export_onnx(graph, module, same, properties(run), form, ends)
+            sizes = bytes_of(path), bytes_of(same)
+        return PrecisionReport(
+            path,
+            "int8",
+            sizes,
+            {name: apart for name, apart in network.apart(small, rows).items() if name not in kept},
+            kept,
+            time_both((small, network.whole), rows),
+            part=judge.part,
+            scores=(judge.scores(small), wanted),
+        )
 
 
-def layers_in(path: Path) -> list[Int8Layer]:
-    """Return the layers of a file that can be in 8 bits."""
-    model = onnx.load(path)
-    weights = {each.name for each in model.graph.initializer if len(each.dims) > 1}
-    return [
-        Int8Layer(node.name, node.input[0], node.output[0])
-        for node in model.graph.node
-        if node.op_type in ("Conv", "Gemm", "MatMul") and node.input[1] in weights and node.input[0] not in weights
-    ]
+def within_budget(
+    network: Int8Network, kept: Sequence[str], budget: float, loses: Callable[[Sequence[str]], float], rows: Rows
+) -> list[str]:
+    """Return the layers to leave in float32, so that the score loses no more than the budget: of those that do most
+    harm by themselves as few as will do.
+    """
+    if loses(kept) <= budget:
+        return [*kept]
+    order = network.by_harm(kept, rows)
+    few, many = 0, len(order)  # these are too few, and these will do: with all of them, nothing is lost
+    while many - few > 1:
+        middle = (few + many) // 2
+        few, many = (few, middle) if loses([*kept, *order[:middle]]) <= budget else (middle, many)
+    return [*kept, *order[:many]]
 
 
-def calibration(batches: Batches) -> Iterator[dict[str, Any]]:
-    """Yield inputs of the network by their number, for a few rows, as they are judged."""
-    for at, batch in enumerate(batches.in_order(BATCH)):
-        if at * BATCH >= ROWS:
-            return
-        yield {str(number): None if each is None else each.cpu().numpy() for number, each in enumerate(batch.inputs)}
+def judged(
+    run: TrainedRun, report: PrecisionReport, graph: Graph, module: nn.Module, form: OnnxForm
+) -> PrecisionReport:
+    """Return a report on a run's file of 16 bits with the scores of both precisions."""
+    judge = Judge(run)
+    with TemporaryDirectory() as folder:
+        half, rounded, whole = (Path(folder) / f"{name}.onnx" for name in ("half", "rounded", "float32"))
+        write_rounded(export_onnx(graph, module, half, form=form), rounded)
+        export_onnx(graph, module, whole, form=form._replace(half=None))
+        return report._replace(part=judge.part, scores=(judge.scores(rounded), judge.scores(whole)))
 
 
-def with_outputs(path: Path, names: Sequence[str]) -> Any:
-    """Return a session of a file that gives these values, too, and nothing else."""
-    model = onnx.load(path)
-    del model.graph.output[:]
-    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in dict.fromkeys(names))
-    wider = path.with_name(f"{path.stem}.wider.onnx")
-    onnx.save(model, wider)
-    return open_session(wider, brief=True)
+def rows_of(batches: Batches, graph: Graph) -> Iterator[Rows]:
+    """Yield the inputs of batches by their names, as they are judged."""
+    for batch in batches.in_order(BATCH):
+        yield {name: None if each is None else each.cpu().numpy() for name, each in zip(graph.inputs, batch.inputs)}
 
 
-def measured(path: Path, layers: Sequence[Int8Layer], rows: Iterator[Mapping[str, Any]]) -> Ranges:
-    """Return the least and the largest number that each layer reads for some rows."""
-    if not layers:
-        return {}
-    session = with_outputs(path, [each.reads for each in layers])
-    names = [each.name for each in session.get_outputs()]
-    low, high = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0.0)
-    for each in rows:
-        for name, array in zip(names, session.run(None, feeds(session, each))):
-            low[name], high[name] = min(low[name], float(array.min())), max(high[name], float(array.max()))
-    return {each.name: (low[each.reads], high[each.reads]) for each in layers}
-
-
-def feeds(session: Any, rows: Mapping[str, Any]) -> dict[str, Any]:
-    """Return inputs by the names of a file."""
-    return {each.name: rows[str(number)] for number, each in enumerate(session.get_inputs())}
-
-
-def timed(whole: Path, small: Path, rows: Mapping[str, Any]) -> tuple[float, float]:
-    """Return the seconds that both files take for a batch: the median of runs in turns."""
-    sessions = [open_session(each) for each in (whole, small)]
-    taken: list[list[float]] = [[], []]
-    for _ in range(TIMES):
-        for session, times in zip(sessions, taken):
-            given, start = feeds(session, rows), time.perf_counter()
-            session.run(None, given)
-            times.append(time.perf_counter() - start)
-    return float(np.median(taken[0])), float(np.median(taken[1]))
-
-
-def layers_apart(whole: Path, small: Path, layers: Sequence[Int8Layer], rows: Mapping[str, Any]) -> dict[str, float]:
-    """Return how far the outputs of layers are from those in float32, relative to the largest number."""
-    made = []
-    for path in (whole, small):
-        session = with_outputs(path, [each.gives for each in layers])
-        made.append(dict(zip([each.name for each in session.get_outputs()], session.run(None, feeds(session, rows)))))
-    return {each.name: _apart(made[0][each.gives], made[1][each.gives]) for each in layers}
-
-
-def _apart(want: np.ndarray, got: np.ndarray) -> float:
-    return float(np.abs(want - got).max(initial=0.0) / max(float(np.abs(want).max(initial=0.0)), 1e-30))
+def given_rows(run: TrainedRun, files: Sequence[str], graph: Graph) -> Iterator[Rows]:
+    """Yield the rows of files, read and prepared as ``netspec predict`` does."""
+    predictor = Predictor(run, warn=_ignore)
+    for file in files:
+        for inputs in predictor.reader.read_argument(file):
+            yield from rows_of(predictor.batches(inputs.rows), graph)
 
 
 def _ignore(text: str) -> None:

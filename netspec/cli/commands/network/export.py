@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from netspec.graph import Graph
     from netspec.runtime.onnx.parity import Parity
     from netspec.runtime.onnx.verify import Effort
+    from netspec.runtime.precision.report import PrecisionReport
     from netspec.train.predict.trained_run import TrainedRun
 
 
@@ -121,6 +122,21 @@ def _add_run_arguments(command: ArgumentParser) -> None:
         default=[],
         help="leave layers by this pattern of their paths in float32; may be repeated",
     )
+    command.add_argument(
+        "--calibrate",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="rows to measure the ranges of int8 on: of a run, files that `predict` reads; of a spec, a .npz file with "
+        "arrays by the names of its inputs, or NAME=FILE.npy; may be repeated (default: a run's rows that train)",
+    )
+    command.add_argument(
+        "--accuracy-budget",
+        metavar="X",
+        type=float,
+        help="by how much int8 may lower the score that the run watches, as 0.01: as few layers as will do, those that "
+        "do most harm, stay in float32",
+    )
 
 
 def run(options: Namespace) -> int:
@@ -164,6 +180,8 @@ def _write_onnx(options: Namespace) -> int:
     else:
         graph, module = _of_spec(options)
         output = output_of(options)
+        if options.precision == "int8":
+            return _write_calibrated(graph, module, output, form, options)
     if options.cached is not None:
         graph = cached_part(graph, options.cached)
         module = part_of(graph, module.state_dict())
@@ -180,7 +198,7 @@ def _write_onnx(options: Namespace) -> int:
     if form.half is None or not parity.agrees:
         print(_said(path, options.optimize))
     else:
-        _tell_precision(graph, module, path, form, parity)
+        _tell_precision(run, graph, module, path, form, parity)
     agrees = _told(parity, path, options.precision)
     for runtime in others if agrees else ():
         with status(f"running PyTorch and {runtime} side by side"):
@@ -202,6 +220,10 @@ def _guard_options(options: Namespace, others: Sequence[str]) -> None:
     """Guard: no option is given that would change nothing."""
     from netspec.diagnostics import UsageError
 
+    if (options.calibrate or options.accuracy_budget is not None) and options.precision != "int8":
+        raise UsageError("--calibrate and --accuracy-budget are for --precision int8: leave them out")
+    if options.accuracy_budget is not None and not options.accuracy_budget >= 0:
+        raise UsageError("--accuracy-budget is how much a score may lose, such as 0.01: at least 0")
     if options.keep_float and options.precision == "float32":
         raise UsageError(
             "--keep-float is for --precision float16, bfloat16 or int8: without it, all layers are in float32"
@@ -231,8 +253,13 @@ def _of_spec(options: Namespace) -> tuple[Graph, nn.Module]:
 
     if options.with_prepare:
         raise UsageError(f"--with-prepare is for a run, which has fitted its steps: {options.spec} is a spec")
-    if options.precision == "int8":
-        raise UsageError(f"--precision int8 is for a run, on whose rows ranges are measured: {options.spec} is a spec")
+    if options.precision == "int8" and not options.calibrate:
+        raise UsageError(
+            f"--precision int8 measures ranges on rows, and {options.spec} is a spec, which has none: name some with "
+            "--calibrate FILE, or export a run"
+        )
+    if options.accuracy_budget is not None:
+        raise UsageError(f"--accuracy-budget is for a run, whose rows judge: {options.spec} is a spec")
     graph, source = graph_of(options), weights_of(options)
     module = build_module(graph, options.device)
     if source is not None:
@@ -288,37 +315,59 @@ def _write_int8(
 ) -> int:
     """Write the file in 8 bits, and tell what that changes."""
     from netspec.cli.output import status
-    from netspec.text.quantities import short_bytes
-    from netspec.train.predict.int8_export import export_int8
+    from netspec.train.predict.int8_export import Int8Wishes, export_int8
     from netspec.train.predict.raw_ends import RawEnds
 
     ends = RawEnds(run, form) if options.with_prepare else None
+    wishes = Int8Wishes(options.keep_float, options.calibrate, options.accuracy_budget)
     with status("measuring ranges, exporting, and judging both precisions"):
-        made = export_int8(run, graph, module, output, form, ends, options.keep_float)
-    whole, small = made.sizes
-    print(f"{made.path}  {short_bytes(small)}, {small / whole:.0%} of {short_bytes(whole)} in float32")
-    for name, before in made.scores[0].items():
-        print(f"{made.part} {name}: {made.scores[1][name]:.4f}, {before:.4f} in float32")
-    print(f"a batch: {1e3 * made.seconds[1]:.2f} ms, {1e3 * made.seconds[0]:.2f} ms in float32")
-    for name, difference in made.layers.items():
-        print(f"  {name}: {difference:.1e}{' (float32)' if name in made.kept else ''}")
+        made = export_int8(run, graph, module, output, form, ends, wishes)
+    _say(made, form.optimized)
     for note in () if ends is None else ends.notes():
         print(note)
     return 0
 
 
-def _tell_precision(graph: Graph, module: nn.Module, path: Path, form: OnnxForm, parity: Parity) -> None:
+def _write_calibrated(graph: Graph, module: nn.Module, output: Path, form: OnnxForm, options: Namespace) -> int:
+    """Write a spec's network in 8 bits, measured on the rows of files, and tell what that changes."""
+    from netspec.cli.given_arrays import given_arrays
+    from netspec.cli.output import status
+    from netspec.runtime.precision.int8 import export_calibrated
+
+    given = given_arrays(options.calibrate, graph, "--calibrate")
+    with status("measuring ranges, and exporting"):
+        rows = {name: tensor.numpy() for name, tensor in given.items()}
+        made = export_calibrated(graph, module, output, form, options.keep_float, rows)
+    _say(made, form.optimized)
+    return 0
+
+
+def _tell_precision(
+    run: TrainedRun | None, graph: Graph, module: nn.Module, path: Path, form: OnnxForm, parity: Parity
+) -> None:
     """Tell size, time and how far layers are from float32, of a file of 16 bits that agrees."""
-    from netspec.cli.output import fitted, status
-    from netspec.runtime.onnx.export import removed_from
-    from netspec.runtime.onnx.precision import compare_precisions
+    from netspec.cli.output import status
+    from netspec.runtime.precision.report import compare_precisions
 
     with status("measuring it against float32"):
         report = compare_precisions(graph, module, path, form, parity.comparisons[-1].sizes)
+    if run is not None:
+        from netspec.train.predict.int8_export import judged
+
+        with status("judging both precisions"):
+            report = judged(run, report, graph, module, form)
+    _say(report, form.optimized)
+
+
+def _say(report: PrecisionReport, optimized: bool) -> None:
+    """Print a report on a file in another precision."""
+    from netspec.cli.output import fitted
+    from netspec.runtime.onnx.export import removed_from
+
     first, *others = report.lines()
     print(first)
-    if form.optimized:
-        print(removed_from(path))
+    if optimized:
+        print(removed_from(report.path))
     for text in others:
         print(fitted(text, sys.stdout))
 

@@ -8,24 +8,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
-from zipfile import BadZipFile
 
 import torch
 from torch import Tensor, nn
 
+from netspec.cli.given_arrays import check_inputs, given_arrays, read_arrays
 from netspec.cli.given_weights import GivenWeights
 from netspec.cli.option_values import graph_of, pairs, sizes_of, weights_of
 from netspec.diagnostics import EnvironmentFault, UsageError
-from netspec.dims import Dim, evaluate_shape, symbols
 from netspec.elaborate.passes.sizes import quick_sizes
-from netspec.elaborate.state.requirements import explain, holds
 from netspec.graph import Graph
 from netspec.recipes.weights import WeightsSource
 from netspec.runtime.examples import example_inputs
 from netspec.runtime.module import build_module, merged
 from netspec.runtime.onnx.export import export_onnx
-from netspec.runtime.onnx.given import listed
 from netspec.runtime.onnx.layer_values import LayersOfFile
 from netspec.runtime.trace.layers import Trace
 from netspec.runtime.trace.module_values import ModuleValues
@@ -104,67 +100,10 @@ def _network(options: Namespace, text: str, weights: WeightsSource | None = None
 
 def given_inputs(options: Namespace, graph: Graph) -> tuple[dict[str, Tensor], Mapping[str, int]]:
     """Return the inputs that files hold, or random ones, and the sizes of the latter. Raises ``UsageError``."""
-    if not options.input:
-        sizes = {**quick_sizes(graph)[0], **sizes_of(options)}
-        return example_inputs(graph, sizes), sizes
-    held = read_arrays(options.input, [*graph.inputs])
-    missing = [name for name, value in graph.inputs.items() if name not in held and not value.optional]
-    unknown = [name for name in held if name not in graph.inputs]
-    if missing or unknown:
-        wrong = f"`{unknown[0]}` is no input" if unknown else f"`{missing[0]}` is missing"
-        raise UsageError(f"--input: {wrong}: {graph.name} has the inputs {', '.join(graph.inputs)}")
-    made = {}
-    for name, value in graph.inputs.items():
-        if name in held:
-            made[name] = torch.from_numpy(held[name]).to(getattr(torch, value.tensor.dtype))
-    _check_inputs(graph, made, "--input")
-    return made, {}
-
-
-def _check_inputs(graph: Graph, inputs: Mapping[str, Tensor], origin: str) -> None:
-    """Raise ``UsageError`` where a network cannot take these inputs, which have this origin."""
-    sizes: dict[str, int] = {}
-    for name, value in graph.inputs.items():
-        if name in inputs and len(value.shape) == inputs[name].dim():
-            for size, own in zip(value.shape, inputs[name].shape):
-                if isinstance(size, Dim) and size == Dim.symbol(str(size)):
-                    sizes.setdefault(str(size), own)
-    taken = {name: value.shape for name, value in graph.inputs.items() if name in inputs or not value.optional}
-    fits = set(taken) == set(inputs) and all(
-        symbols(shape) <= set(sizes) and evaluate_shape(shape, sizes) == tuple(inputs[name].shape)
-        for name, shape in taken.items()
-    )
-    if not fits:
-        given = listed({name: [*each.shape] for name, each in inputs.items()})
-        raise UsageError(f"{graph.name} takes {listed(taken)}, and {origin} gives {given}")
-    sizes = {**graph.sizes, **sizes}
-    unmet = [each for each in graph.requirements if not each.training and not holds(each, sizes)]
-    if unmet:
-        raise UsageError(f"{origin}: {unmet[0].reason}: {explain(unmet[0], sizes)}")
-
-
-def read_arrays(texts: list[str], names: list[str]) -> dict[str, Any]:
-    """Return the arrays of ``FILE.npz``, ``NAME=FILE.npy`` or, for one input, ``FILE.npy``. Raises ``UsageError``."""
-    import numpy as np
-
-    held: dict[str, Any] = {}
-    for text in texts:
-        name, equals, file = text.partition("=")
-        path = file if equals else text
-        try:
-            found = np.load(path, allow_pickle=False)
-            if isinstance(found, np.ndarray):
-                if not equals and len(names) != 1:
-                    raise UsageError(f"--input {text}: there are {', '.join(names)}: write {names[0]}={text}")
-                held[name if equals else names[0]] = found
-            else:
-                held.update({each: found[each] for each in found.files})
-        except (OSError, ValueError, EOFError, BadZipFile) as reason:
-            raise UsageError(f"--input: {path} is no .npy or .npz file that can be read: {reason}") from None
-    other = next((name for name, each in held.items() if each.dtype.kind not in "biuf"), None)
-    if other is not None:
-        raise UsageError(f"--input: `{other}` holds {held[other].dtype}, and no real or whole numbers")
-    return held
+    if options.input:
+        return given_arrays(options.input, graph, "--input"), {}
+    sizes = {**quick_sizes(graph)[0], **sizes_of(options)}
+    return example_inputs(graph, sizes), sizes
 
 
 def _values(options: Namespace, network: _Network, other: str | None, inputs: Mapping[str, Tensor]) -> _Other:
@@ -181,7 +120,7 @@ def _values(options: Namespace, network: _Network, other: str | None, inputs: Ma
         compared = _network(options, options.one, WeightsSource(other))
     else:
         compared = network if other is None else _network(options, other)
-    _check_inputs(compared.graph, inputs, network.graph.name if not options.input else "--input")
+    check_inputs(compared.graph, inputs, network.graph.name if not options.input else "--input")
     dtype = getattr(torch, options.precision or "float32")
     recorder = Recorder(compared.in_precision(dtype))
     given = {name: each.to(dtype) if each.is_floating_point() else each for name, each in inputs.items()}
@@ -248,6 +187,6 @@ def _of_files(options: Namespace) -> Trace:
     sizes = sizes_of(options)
     inputs = random_inputs(one, sizes)
     if options.input:
-        inputs = read_arrays(options.input, [*inputs])
+        inputs = read_arrays(options.input, [*inputs], "--input")
     second = TracedFile(other, options.on or "onnxruntime")
     return trace_files(TracedFile(one), second, inputs, sizes, options.bound)

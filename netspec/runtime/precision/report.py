@@ -52,7 +52,7 @@ class PrecisionReport(NamedTuple):
             said.append(f"{self.part} {name}: {score:.4f}, {self.scores[1][name]:.4f} in float32")
         if self.seconds is not None:
             own_time, other = (1e3 * each for each in self.seconds)
-            said.append(f"{self.rows}: {own_time:.2f} ms, {other:.2f} ms in float32, on onnxruntime's CPU")
+            said.append(f"{self.rows}: {own_time:.2f} ms, {other:.2f} ms in float32, on one thread of onnxruntime's")
         worst = sorted(self.layers.items(), key=lambda each: each[1], reverse=True)[:WORST]
         if worst:
             said.append(f"the farthest from float32 of {len(self.layers)} layers (max|Δ|/max|y|):")
@@ -95,8 +95,8 @@ def layers_apart(
 
 
 def time_both(paths: tuple[Path, Path], inputs: Mapping[str, Any]) -> tuple[float, float]:
-    """Return the seconds that two files take for the same inputs: the median of runs in turns."""
-    sessions = [open_session(each) for each in paths]
+    """Return the seconds that two files take for the same inputs, on one thread: the median of runs in turns."""
+    sessions = [open_session(each, threads=1) for each in paths]
     taken: list[list[float]] = [[], []]
     given = [{each.name: inputs[each.name] for each in session.get_inputs()} for session in sessions]
     began = time.perf_counter()

@@ -1,0 +1,1 @@
+"""Networks written in fewer bits than they were trained in, held against float32."""

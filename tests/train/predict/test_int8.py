@@ -1,0 +1,129 @@
+"""Runs in fewer bits, judged: a budget of accuracy, rows of files to measure on, and one report for all precisions."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from PIL import Image
+from safetensors.numpy import load_file, save_file
+
+from netspec.cli import main
+
+SPEC = """\
+netspec: 1
+name: digits
+inputs: {image: [N, 1, 8, 8]}
+network:
+  - conv2d: {out_channels: 8, kernel_size: 3, bias: false}
+  - batch_norm2d
+  - relu
+  - flatten
+  - linear: 10
+train:
+  data: digits
+  loss: cross_entropy
+  optimizer: {adam: 0.01}
+  epochs: 3
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without_pictures: None) -> str:
+    monkeypatch.chdir(tmp_path)
+    Path("digits.yaml").write_text(SPEC)
+    assert main(["train", "digits.yaml"]) == 0
+    return "runs/digits/last"
+
+
+def accuracies(told: str) -> tuple[float, float]:
+    """The accuracy in another precision, and in float32."""
+    ((own, whole),) = re.findall(r"validation accuracy: ([\d.]+), ([\d.]+) in float32", told)
+    return float(own), float(whole)
+
+
+def in_bits(file: str) -> int:
+    """The number of products that read bytes."""
+    return [node.op_type for node in onnx.load(file).graph.node].count("QuantizeLinear")
+
+
+def test_a_budget_of_accuracy(run: str, capsys: pytest.CaptureFixture[str]):
+    """A channel a thousand times as large as the others takes all steps of the next layer's bytes for itself."""
+    state = load_file("runs/digits/1/best.safetensors")
+    state["1.weight"][0] *= 1000
+    state["1.bias"][0] *= 1000
+    state["4.weight"].reshape(10, 8, 36)[:, 0] /= 1000
+    save_file(state, "loud.safetensors")
+    given = ["export", run, "--weights", "loud.safetensors", "--precision", "int8", "-o", "int8.onnx"]
+    capsys.readouterr()
+    assert main(given) == 0
+    own, whole = accuracies(capsys.readouterr().out)
+    assert own < whole - 0.1
+    assert main([*given, "--accuracy-budget", "0.01"]) == 0
+    told = capsys.readouterr().out
+    own, again = accuracies(told)
+    assert again == whole
+    assert own >= whole - 0.01
+    assert "in float32: 4\n" in told
+    assert in_bits("int8.onnx") == 1
+    assert main([*given, "--accuracy-budget", "-1"]) == 2
+    assert main([*given[:-4], "-o", "int8.onnx", "--accuracy-budget", "1"]) == 2
+
+
+def test_batch_norms_are_folded_before(run: str, capsys: pytest.CaptureFixture[str]):
+    assert main(["export", run, "--precision", "int8", "-o", "int8.onnx"]) == 0
+    own, whole = accuracies(capsys.readouterr().out)
+    assert own >= whole - 0.01
+    kinds = [node.op_type for node in onnx.load("int8.onnx").graph.node]
+    assert "BatchNormalization" not in kinds
+    assert in_bits("int8.onnx") == 2
+
+
+def test_rows_of_files(run: str, capsys: pytest.CaptureFixture[str]):
+    """Black images alone do not say how far the ranges go."""
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save("black.png")
+    given = ["export", run, "--precision", "int8", "-o", "int8.onnx", "--calibrate"]
+    capsys.readouterr()
+    assert main([*given, "black.png"]) == 0
+    own, whole = accuracies(capsys.readouterr().out)
+    assert own < whole - 0.05
+    folder = Path("some")
+    folder.mkdir()
+    chance = np.random.default_rng(0)
+    for at in range(30):
+        Image.fromarray(chance.integers(0, 256, (8, 8)).astype(np.uint8)).save(folder / f"{at}.png")
+    assert main([*given, "some"]) == 0
+    own, whole = accuracies(capsys.readouterr().out)
+    assert own >= whole - 0.05
+    assert main([*given, "none.png"]) in (2, 3)
+
+
+def test_a_spec_with_rows(run: str, capsys: pytest.CaptureFixture[str]):
+    chance = np.random.default_rng(0)
+    np.savez("rows.npz", image=chance.normal(size=(100, 1, 8, 8)).astype(np.float32))
+    given = ["export", "digits.yaml", "--weights", "runs/digits/1/best.safetensors", "--precision", "int8"]
+    capsys.readouterr()
+    assert main([*given, "-o", "int8.onnx", "--calibrate", "rows.npz"]) == 0
+    told = capsys.readouterr().out
+    assert re.search(r"^a batch: [\d.]+ ms, [\d.]+ ms in float32", told, re.MULTILINE)
+    assert max(map(float, re.findall(r"^  \w+: ([\d.e-]+)$", told, re.MULTILINE))) < 0.05
+    assert in_bits("int8.onnx") == 2
+    assert main([*given, "-o", "int8.onnx", "--calibrate", "rows.npz", "--keep-float", "0"]) == 0
+    assert in_bits("int8.onnx") == 1
+    assert main([*given, "-o", "int8.onnx"]) == 2
+    assert "measures ranges on rows, and digits.yaml is a spec, which has none" in capsys.readouterr().err
+    assert main([*given, "-o", "int8.onnx", "--calibrate", "rows.npz", "--accuracy-budget", "0"]) == 2
+    np.savez("rows.npz", image=np.zeros((100, 8, 8), np.float32))
+    assert main([*given, "-o", "int8.onnx", "--calibrate", "rows.npz"]) == 2
+    assert "--calibrate gives `image` [100, 8, 8]" in capsys.readouterr().err
+
+
+def test_half_is_judged_too(run: str, capsys: pytest.CaptureFixture[str]):
+    assert main(["export", run, "--precision", "float16", "-o", "half.onnx"]) == 0
+    own, whole = accuracies(capsys.readouterr().out)
+    assert own == pytest.approx(whole, abs=0.01)
+    assert main(["export", run, "--precision", "float16", "-o", "half.onnx", "--calibrate", "x.png"]) == 2
+    assert main(["export", run, "--precision", "bfloat16", "-o", "half.onnx"]) == 0
