@@ -31,7 +31,7 @@ ROWS, BATCH = 512, 64
 
 
 class Int8Wishes(NamedTuple):
-    """What is asked of a file in 8 bits: patterns of layers left in float32, files of rows to measure on (none: rows
+    """The wishes for a file in 8 bits: patterns of layers left in float32, files of rows to measure on (none: rows
     that train), and by how much the watched score may be worse than in float32 (``None``: by whatever it is).
     """
 
