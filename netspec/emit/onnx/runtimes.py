@@ -15,6 +15,7 @@ from netspec.diagnostics import UsageError
 from netspec.diagnostics.suggest import did_you_mean
 from netspec.emit.onnx.parts import OnnxNode
 from netspec.emit.onnx.precision.half import Half
+from netspec.emit.onnx.precision.int8 import Int8
 from netspec.emit.onnx.versions import NEWEST
 
 Version = tuple[int, ...]
@@ -43,8 +44,8 @@ class Runtime(NamedTuple):
 class OnnxForm(NamedTuple):
     """The version of ONNX that a file is to be in; ``None`` is the lowest in which the network loses nothing.
 
-    Of a ``runtime`` it is at most what that reads, even if something is said worse. ``int8`` has the ranges of the
-    layers that are in 8 bits, by their nodes; ``half`` says that it is in 16. An ``optimized`` one has
+    Of a ``runtime`` it is at most what that reads, even if something is said worse. ``int8`` has the
+    layers that are in 8 bits, and ranges; ``half`` says that it is in 16. An ``optimized`` one has
     fewer nodes.
     """
 
@@ -52,7 +53,7 @@ class OnnxForm(NamedTuple):
     ir: int | None = None
     runtime: Runtime | None = None
     optimized: bool = False
-    int8: Mapping[str, tuple[float, float]] | None = None
+    int8: Int8 | None = None
     half: Half | None = None
 
 

@@ -10,17 +10,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
+from onnx import helper
 from torch import nn
 
 from netspec.diagnostics import UsageError, did_you_mean
 from netspec.elaborate.passes.sizes import batch_dims
-from netspec.emit.onnx.precision.int8 import Ranges
+from netspec.emit.onnx.precision.int8 import KEPT_RANGE, Int8, Ranges
 from netspec.emit.onnx.runtimes import OnnxForm
 from netspec.graph import Graph
 from netspec.runtime.onnx.export import EXTERNAL_ABOVE, export_onnx
 from netspec.runtime.onnx.session import open_session
 from netspec.runtime.precision.report import PrecisionReport, bytes_of, time_both
 
+MEASURED = ("Add", "AveragePool", "Clip", "Concat", "Conv", "Gemm", "MatMul", "Relu")
+"""The kinds of nodes whose numbers may be in bytes."""
 BATCH = 64
 """The rows that run at once."""
 Rows = Mapping[str, Any]
@@ -50,17 +53,39 @@ class Int8Network:
         self.ranges: Ranges = {}
 
     def measure(self, rows: Iterable[Rows]) -> None:
-        """Measure the least and the largest number that each layer reads. Raises ``UsageError`` without rows."""
-        session = self.with_outputs(self.whole, [each.reads for each in self.layers])
-        names = [each.name for each in session.get_outputs()]
+        """Measure the least and the largest number of what layers read, and of what stands between them.
+
+        Raises ``UsageError`` without rows.
+        """
+        session, names = self._extremes()
         found: dict[str, tuple[float, float]] = {}
         for each in rows:
-            for name, array in zip(names, session.run(None, feeds(session, each))):
-                low, high = found.get(name, (0.0, 0.0))
-                found[name] = min(low, float(array.min(initial=0.0))), max(high, float(array.max(initial=0.0)))
+            ends = [float(array) for array in session.run(None, feeds(session, each))]
+            for name, low, high in zip(names, ends[::2], ends[1::2]):
+                least, most = found.get(name, (0.0, 0.0))
+                found[name] = min(least, low), max(most, high)
         if self.layers and not found:
             raise UsageError("there are no rows to measure the ranges of 8 bits on")
-        self.ranges = {each.name: found[each.reads] for each in self.layers}
+        self.ranges = found
+
+    def _extremes(self) -> tuple[Any, list[str]]:
+        """Return a session of the file that gives the least and the largest number of values, and their names."""
+        model = onnx.load(self.whole)
+        made = [name for node in model.graph.node if node.op_type in MEASURED for name in node.output[:1]]
+        makers = {name: node for node in model.graph.node for name in node.output}
+        read = [each.reads for each in self.layers]
+        for at, name in enumerate(read):
+            while name in makers and makers[name].op_type in KEPT_RANGE:
+                name = makers[name].input[0]
+            read[at] = name
+        names = [*dict.fromkeys([*read, *made])]
+        del model.graph.output[:]
+        for name in names:
+            for kind in ("ReduceMin", "ReduceMax"):
+                output = f"{name}/{kind}"
+                model.graph.node.append(helper.make_node(kind, [name], [output], keepdims=0))
+                model.graph.output.append(onnx.ValueInfoProto(name=output))
+        return self._opened(model), names
 
     def matching(self, patterns: Sequence[str]) -> list[str]:
         """Return the layers that match patterns. Raises ``UsageError`` for a pattern that matches none."""
@@ -73,7 +98,7 @@ class Int8Network:
 
     def in_bits(self, kept: Collection[str]) -> OnnxForm:
         """Return the form of the network in 8 bits, but for these layers."""
-        return self.form._replace(int8={name: ends for name, ends in self.ranges.items() if name not in kept})
+        return self.form._replace(int8=Int8([each.name for each in self.layers if each.name not in kept], self.ranges))
 
     def write(self, kept: Collection[str]) -> Path:
         """Write the network in 8 bits, but for these layers; return the file, which the next one replaces."""
@@ -96,6 +121,10 @@ class Int8Network:
         model = onnx.load(path)
         del model.graph.output[:]
         model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in dict.fromkeys(names))
+        return self._opened(model)
+
+    def _opened(self, model: onnx.ModelProto) -> Any:
+        """Return a session of a model."""
         wider = self.folder / "wider.onnx"
         onnx.save(model, wider, save_as_external_data=model.ByteSize() > EXTERNAL_ABOVE)
         return open_session(wider, brief=True)

@@ -29,9 +29,9 @@ WORST = 5
 
 
 class PrecisionReport(NamedTuple):
-    """A file in ``precision`` against the same in float32, which comes second in pairs: bytes, seconds for ``rows``,
-    and scores of the rows of ``part``; and by layer how far its output is from that in float32, relative to the
-    largest number. ``kept`` are the layers in float32. What was not measured is ``None`` or empty.
+    """A file in ``precision`` against the same in float32, which comes second in pairs: bytes, seconds of a processor
+    for ``rows``, and scores of the rows of ``part``; and by layer how far its output is from that in float32, relative
+    to the largest number. ``kept`` are the layers in float32. What was not measured is ``None`` or empty.
     """
 
     path: Path
@@ -95,16 +95,16 @@ def layers_apart(
 
 
 def time_both(paths: tuple[Path, Path], inputs: Mapping[str, Any]) -> tuple[float, float]:
-    """Return the seconds that two files take for the same inputs, on one thread: the median of runs in turns."""
+    """Return the processor's seconds of two files for the same inputs, on one thread: the median of runs in turns."""
     sessions = [open_session(each, threads=1) for each in paths]
     taken: list[list[float]] = [[], []]
     given = [{each.name: inputs[each.name] for each in session.get_inputs()} for session in sessions]
     began = time.perf_counter()
     while len(taken[0]) < RUNS and (not taken[0] or time.perf_counter() - began < SECONDS):
         for session, feeds, times in zip(sessions, given, taken):
-            start = time.perf_counter()
+            start = time.process_time()
             session.run(None, feeds)
-            times.append(time.perf_counter() - start)
+            times.append(time.process_time() - start)
     return float(np.median(taken[0])), float(np.median(taken[1]))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from PIL import Image
 from safetensors.numpy import load_file, save_file
@@ -47,7 +48,9 @@ def accuracies(told: str) -> tuple[float, float]:
 
 def in_bits(file: str) -> int:
     """The number of products that read bytes."""
-    return [node.op_type for node in onnx.load(file).graph.node].count("QuantizeLinear")
+    nodes = onnx.load(file).graph.node
+    taken_back = {name for node in nodes for name in node.output if node.op_type == "DequantizeLinear"}
+    return sum(node.op_type in ("Conv", "Gemm") and node.input[0] in taken_back for node in nodes)
 
 
 def test_a_budget_of_accuracy(run: str, capsys: pytest.CaptureFixture[str]):
@@ -80,6 +83,39 @@ def test_batch_norms_are_folded_before(run: str, capsys: pytest.CaptureFixture[s
     kinds = [node.op_type for node in onnx.load("int8.onnx").graph.node]
     assert "BatchNormalization" not in kinds
     assert in_bits("int8.onnx") == 2
+
+
+def test_what_stands_between_layers_is_in_bytes_too(run: str):
+    """So onnxruntime joins all of it; but what a layer reads that is left in float32 is not rounded."""
+    text = """\
+netspec: 1
+name: joined
+inputs: {image: [N, 3, 8, 8]}
+network:
+  - conv2d: {name: first, out_channels: 4, kernel_size: 3, padding: 1}
+  - relu
+  - max_pool2d: 2
+  - residual:
+      body: [conv2d: {name: inner, out_channels: 4, kernel_size: 3, padding: 1}]
+  - relu
+  - conv2d: {name: last, out_channels: 2, kernel_size: 3}
+"""
+    Path("joined.yaml").write_text(text)
+    chance = np.random.default_rng(0)
+    np.savez("rows.npz", image=chance.normal(size=(20, 3, 8, 8)).astype(np.float32))
+    given = ["export", "joined.yaml", "--precision", "int8", "--calibrate", "rows.npz", "-o", "int8.onnx"]
+    kinds = []
+    for kept in ([], ["--keep-float", "last"]):
+        assert main([*given, *kept]) == 0
+        options = onnxruntime.SessionOptions()
+        options.optimized_model_filepath = "joined.onnx"
+        options.log_severity_level = 3
+        onnxruntime.InferenceSession("int8.onnx", options)
+        kinds.append([node.op_type for node in onnx.load("joined.onnx").graph.node])
+    assert kinds[0].count("QLinearConv") == 2  # what the last one gives is the output, in float32
+    assert "QLinearAdd" in kinds[0]
+    assert "Relu" not in kinds[0]
+    assert "QLinearAdd" not in kinds[1]
 
 
 def test_rows_of_files(run: str, capsys: pytest.CaptureFixture[str]):

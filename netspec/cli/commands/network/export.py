@@ -226,7 +226,7 @@ def _guard_options(options: Namespace, others: Sequence[str]) -> None:
         raise UsageError("--accuracy-budget is how much a score may lose, such as 0.01: at least 0")
     if options.keep_float and options.precision == "float32":
         raise UsageError(
-            "--keep-float is for --precision float16, bfloat16 or int8: without it, all layers are in float32"
+            "--keep-float is for --precision int8, float16 or bfloat16: without it, all layers are in float32"
         )
     if others and (options.with_prepare or options.precision == "int8"):
         raise UsageError(

@@ -7,7 +7,7 @@ one of whole numbers. All else stays in float32.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,8 +17,21 @@ from netspec.emit.onnx.builder import GraphBuilder, initial
 from netspec.emit.onnx.parts import OnnxNode, OnnxValue, attribute
 
 Ranges = Mapping[str, tuple[float, float]]
-"""The least and the largest number that each layer reads, by the name of its node."""
+"""The least and the largest number of each value, by its name."""
 LARGEST = 2**31 - 1
+JOINED = ("Add", "AveragePool", "Concat", "MaxPool", "Flatten", "Reshape", "Transpose")
+"""The kinds of nodes that runtimes have in bytes, between layers."""
+KEPT_RANGE = ("MaxPool", "Flatten", "Reshape", "Transpose")
+"""Those of them whose numbers are some of what they read: they have its steps."""
+FUSED = ("Relu", "Clip")
+"""The kinds of nodes that become part of the steps behind them."""
+
+
+class Int8(NamedTuple):
+    """The layers of a graph that are in 8 bits, by their nodes, and the ranges of values."""
+
+    layers: Collection[str]
+    ranges: Ranges
 
 
 class Scaled(NamedTuple):
@@ -45,49 +58,111 @@ def _number(node: OnnxNode, name: str) -> int:
     return found.i if isinstance(found, AttributeProto) else 0
 
 
-def quantize(builder: GraphBuilder, ranges: Ranges) -> None:
-    """Put the layers of a graph that have a range into 8 bits."""
-    made = _Quantizer(builder)
+def quantize(builder: GraphBuilder, int8: Int8) -> None:
+    """Put layers of a graph into 8 bits, with what stands between them."""
+    layers = {node for node in builder.nodes if node.name in int8.layers and channels_axis(node) is not None}
+    joined = _between(builder.nodes, layers)
+    made = _Quantizer(builder, int8.ranges)
     for node in [*builder.nodes]:
-        axis = channels_axis(node)
-        if axis is not None and node.name in ranges:
-            made.layer(node, axis, ranges[node.name])
+        if node in layers:
+            made.layer(node, channels_axis(node) or 0)
+        elif node in joined:
+            made.joined(node)
         made.nodes.append(node)
     builder.nodes[:] = made.nodes
+
+
+def _between(nodes: Sequence[OnnxNode], layers: Collection[OnnxNode]) -> set[OnnxNode]:
+    """Return the nodes that read what layers in 8 bits give, or such nodes, and that these read in turn.
+
+    What a layer reads that is left in float32 is not rounded: none of them stands before it.
+    """
+    readers: dict[OnnxNode, list[OnnxNode]] = {}
+    for node in nodes:
+        for value in node.inputs:
+            if value is not None and value.node is not None:
+                readers.setdefault(value.node, []).append(node)
+    joined = {node for node in nodes if node.op_type in JOINED and not node.domain}
+
+    def gives(value: OnnxValue | None) -> bool:
+        node = None if value is None else value.node
+        while node is not None and node.op_type in FUSED:
+            node = None if node.inputs[0] is None else node.inputs[0].node
+        return node in layers or node in joined
+
+    def read_by(node: OnnxNode) -> Iterator[OnnxNode]:
+        for reader in readers.get(node, ()):
+            yield from read_by(reader) if reader.op_type in FUSED else (reader,)
+
+    def fits(node: OnnxNode) -> bool:
+        behind = [*read_by(node)]
+        spared = any(each not in layers and channels_axis(each) is not None for each in behind)
+        reads = all(value is None or _is_held(value) or gives(value) for value in node.inputs[: _read(node)])
+        return reads and not spared and any(each in layers or each in joined for each in behind)
+
+    while wrong := {node for node in joined if not fits(node)}:
+        joined -= wrong
+    return joined
+
+
+def _read(node: OnnxNode) -> int:
+    """Return how many inputs of a node are numbers, rather than sizes."""
+    return len(node.inputs) if node.op_type in ("Add", "Concat") else 1
+
+
+def _is_held(value: OnnxValue) -> bool:
+    return value.array is not None
+
+
+def measured_by(value: OnnxValue) -> OnnxValue:
+    """Return the value whose range a value has."""
+    passed = (*KEPT_RANGE, "QuantizeLinear", "DequantizeLinear")
+    while value.node is not None and value.node.op_type in passed and value.node.inputs[0] is not None:
+        value = value.node.inputs[0]
+    return value
 
 
 class _Quantizer:
     """Collects the nodes of a graph with those that are put between. Layers that read one value share its nodes."""
 
-    def __init__(self, builder: GraphBuilder):
-        self.builder = builder
+    def __init__(self, builder: GraphBuilder, ranges: Ranges):
+        self.builder, self.ranges = builder, ranges
         self.nodes: list[OnnxNode] = []
-        self.read: dict[tuple[OnnxValue, tuple[float, float]], Scaled] = {}
+        self.read: dict[OnnxValue, Scaled] = {}
         self.weights: dict[tuple[OnnxValue, int], tuple[OnnxValue, np.ndarray]] = {}
 
-    def layer(self, node: OnnxNode, axis: int, ends: tuple[float, float]) -> None:
+    def joined(self, node: OnnxNode) -> None:
+        """Let a node between layers read whole numbers, taken back."""
+        read, others = node.inputs[: _read(node)], node.inputs[_read(node) :]
+        node.inputs = [
+            *(each if each is None or _is_held(each) else self.activation(each).value for each in read),
+            *others,
+        ]
+
+    def layer(self, node: OnnxNode, axis: int) -> None:
         """Let a layer read whole numbers, taken back."""
         x, weight, *others = node.inputs
         assert x is not None
         assert weight is not None
-        scaled = self.activation(node, x, ends)
+        scaled = self.activation(x)
         quantized, scales = self.weight(weight, axis)
         bias = others[0] if others else None
         if bias is not None and bias.array is not None and node.op_type != "MatMul":
             bias = self.bias(node, bias, scaled.scale * scales)
         node.inputs = [scaled.value, quantized, *([bias] if others else [])]
 
-    def activation(self, node: OnnxNode, x: OnnxValue, ends: tuple[float, float]) -> Scaled:
-        """Return the input of a layer, in 256 steps of its range, which has 0 among them."""
-        if (x, ends) not in self.read:
+    def activation(self, x: OnnxValue) -> Scaled:
+        """Return a value in 256 steps of its range, which has 0 among them."""
+        if x not in self.read:
+            ends = self.ranges[measured_by(x).name]
             low, high = min(ends[0], 0.0), max(ends[1], 0.0)
             scale = np.float32((high - low) / 255) or np.float32(1)
             zero = np.uint8(np.clip(round(-low / float(scale)), 0, 255))
-            steps = self.initializer(f"{node.name}/x/scale", scale), self.initializer(f"{node.name}/x/zero", zero)
-            bytes_ = self.add(f"{node.name}/x/QuantizeLinear", "QuantizeLinear", [x, *steps], TensorProto.UINT8, x)
-            back = self.add(f"{node.name}/x", "DequantizeLinear", [bytes_, *steps], TensorProto.FLOAT, x)
-            self.read[x, ends] = Scaled(back, scale)
-        return self.read[x, ends]
+            steps = self.initializer(f"{x.name}/scale", scale), self.initializer(f"{x.name}/zero", zero)
+            bytes_ = self.add(f"{x.name}/QuantizeLinear", "QuantizeLinear", [x, *steps], TensorProto.UINT8, x)
+            back = self.add(f"{x.name}/DequantizeLinear", "DequantizeLinear", [bytes_, *steps], TensorProto.FLOAT, x)
+            self.read[x] = Scaled(back, scale)
+        return self.read[x]
 
     def weight(self, weight: OnnxValue, axis: int) -> tuple[OnnxValue, np.ndarray]:
         """A weight in int8, and the scales of its output channels."""
