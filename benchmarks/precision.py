@@ -25,10 +25,9 @@ from netspec.elaborate.passes.sizes import quick_sizes
 from netspec.emit.onnx.precision.half import Half
 from netspec.emit.onnx.runtimes import OnnxForm
 from netspec.runtime.module import build_module
-from netspec.runtime.onnx.export import export_onnx
+from netspec.runtime.onnx.export import export_onnx, size_of
 from netspec.runtime.onnx.parity import Parity, largest_difference
 from netspec.runtime.onnx.verify import verify_onnx
-from netspec.runtime.precision.report import bytes_of
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 BOUNDS = {"float16": 1e-2, "bfloat16": 8e-2}
@@ -63,7 +62,7 @@ def measure(name: str, dtype: str, folder: Path) -> Row:
     form = OnnxForm(half=Half(dtype))
     small = export_onnx(graph, module, folder / "half.onnx", form=form)
     whole = export_onnx(graph, module, folder / "whole.onnx")
-    share = bytes_of(small) / bytes_of(whole)
+    share = size_of(small) / size_of(whole)
     parity = verify_onnx(graph, module, small, quick_sizes(graph)[:1], form)
     if parity.worst <= BOUNDS[dtype]:
         return Row(name, share, parity.worst, "agrees")

@@ -37,6 +37,8 @@ ONNX_ONLY: Mapping[str, Any] = {
     "--with-prepare": False,
     "--precision": "float32",
     "--keep-float": [],
+    "--calibrate": [],
+    "--accuracy-budget": None,
 }
 """The options that are for ONNX files, with what they are where nobody gives them."""
 

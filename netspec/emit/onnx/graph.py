@@ -52,7 +52,7 @@ def emit_onnx(
         later = form._replace(opset=max(opset for opset, _ in builder.late))  # a plugin's op, or one that torch wrote
         return emit_onnx(graph, weights, version, exporter, metadata, later, ends)
     guard_nodes(emitter.notes, emitter.written, form)
-    removed = optimize(builder, outputs) if form.optimized else None
+    removed = optimize(builder, outputs) if form.optimized or form.int8 is not None else None
     if form.int8 is not None:
         quantize(builder, form.int8)
     settle(builder.initializers.values())

@@ -15,12 +15,12 @@ from torch import nn
 
 from netspec.diagnostics import UsageError, did_you_mean
 from netspec.elaborate.passes.sizes import batch_dims
-from netspec.emit.onnx.precision.int8 import KEPT_RANGE, Int8, Ranges
+from netspec.emit.onnx.precision.int8 import KEPT_RANGE, Int8, Ranges, range_read
 from netspec.emit.onnx.runtimes import OnnxForm
 from netspec.graph import Graph
-from netspec.runtime.onnx.export import EXTERNAL_ABOVE, export_onnx
+from netspec.runtime.onnx.export import EXTERNAL_ABOVE, export_onnx, size_of
 from netspec.runtime.onnx.session import open_session
-from netspec.runtime.precision.report import PrecisionReport, bytes_of, time_both
+from netspec.runtime.precision.report import PrecisionReport, time_both
 
 MEASURED = ("Add", "AveragePool", "Clip", "Concat", "Conv", "Gemm", "MatMul", "Relu")
 """The kinds of nodes whose numbers may be in bytes."""
@@ -47,8 +47,8 @@ class Int8Network:
 
     def __init__(self, graph: Graph, module: nn.Module, form: OnnxForm, folder: Path):
         self.graph, self.module, self.folder = graph, module, folder
-        self.form = form._replace(optimized=True)
-        self.whole = export_onnx(graph, module, folder / "float32.onnx", form=self.form)
+        self.form = form
+        self.whole = export_onnx(graph, module, folder / "float32.onnx", form=form._replace(int8=Int8((), {})))
         self.layers = layers_in(self.whole)
         self.ranges: Ranges = {}
 
@@ -57,7 +57,7 @@ class Int8Network:
 
         Raises ``UsageError`` without rows.
         """
-        session, names = self._extremes()
+        session, names, read = self._extremes()
         found: dict[str, tuple[float, float]] = {}
         for each in rows:
             ends = [float(array) for array in session.run(None, feeds(session, each))]
@@ -66,10 +66,13 @@ class Int8Network:
                 found[name] = min(least, low), max(most, high)
         if self.layers and not found:
             raise UsageError("there are no rows to measure the ranges of 8 bits on")
-        self.ranges = found
+        reads = {range_read(layer.name): found[name] for layer, name in zip(self.layers, read)}
+        self.ranges = {**found, **reads}
 
-    def _extremes(self) -> tuple[Any, list[str]]:
-        """Return a session of the file that gives the least and the largest number of values, and their names."""
+    def _extremes(self) -> tuple[Any, list[str], list[str]]:
+        """Return a session of the file that gives the least and the largest number of values; their names, and for each
+        layer that of the value whose range it reads.
+        """
         model = onnx.load(self.whole)
         made = [name for node in model.graph.node if node.op_type in MEASURED for name in node.output[:1]]
         makers = {name: node for node in model.graph.node for name in node.output}
@@ -85,7 +88,7 @@ class Int8Network:
                 output = f"{name}/{kind}"
                 model.graph.node.append(helper.make_node(kind, [name], [output], keepdims=0))
                 model.graph.output.append(onnx.ValueInfoProto(name=output))
-        return self._opened(model), names
+        return self._opened(model), names, read
 
     def matching(self, patterns: Sequence[str]) -> list[str]:
         """Return the layers that match patterns. Raises ``UsageError`` for a pattern that matches none."""
@@ -155,7 +158,7 @@ def export_calibrated(
         whole = export_onnx(graph, module, Path(folder) / "plain.onnx", form=form)
         apart = {name: each for name, each in network.apart(path, parts[0]).items() if name not in kept}
         seconds = time_both((path, network.whole), parts[0])
-        return PrecisionReport(path, "int8", (bytes_of(path), bytes_of(whole)), apart, kept, seconds)
+        return PrecisionReport(path, "int8", (size_of(path), size_of(whole)), apart, kept, seconds)
 
 
 def in_parts(graph: Graph, rows: Rows) -> Iterator[Rows]:

@@ -15,7 +15,7 @@ from torch import nn
 from netspec.emit.onnx.precision.half import kept_layers
 from netspec.emit.onnx.runtimes import OnnxForm
 from netspec.graph import Graph
-from netspec.runtime.onnx.export import export_onnx
+from netspec.runtime.onnx.export import export_onnx, size_of
 from netspec.runtime.onnx.layer_values import LayersOfFile
 from netspec.runtime.onnx.session import open_session
 from netspec.runtime.reference import Reference
@@ -76,7 +76,7 @@ def compare_precisions(
         return PrecisionReport(
             path,
             form.half.dtype,
-            (bytes_of(path), bytes_of(whole)),
+            (size_of(path), size_of(whole)),
             {} if form.optimized else layers_apart(graph, module, path, inputs, sizes),
             kept_layers(graph, form.half),
             time_both((path, whole), arrays) if timed else None,
@@ -106,9 +106,3 @@ def time_both(paths: tuple[Path, Path], inputs: Mapping[str, Any]) -> tuple[floa
             session.run(None, feeds)
             times.append(time.process_time() - start)
     return float(np.median(taken[0])), float(np.median(taken[1]))
-
-
-def bytes_of(path: Path) -> int:
-    """Return the bytes of a file, with those of the weights beside it."""
-    beside = path.with_name(f"{path.name}.data")
-    return path.stat().st_size + (beside.stat().st_size if beside.is_file() else 0)

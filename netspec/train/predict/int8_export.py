@@ -13,12 +13,11 @@ from torch import nn
 
 from netspec.emit.onnx.ends import OnnxEnds
 from netspec.emit.onnx.runtimes import OnnxForm
-from netspec.files import temporary_beside
 from netspec.graph import Graph
 from netspec.runtime.onnx.between_casts import write_rounded
-from netspec.runtime.onnx.export import export_onnx, exported, put_model
+from netspec.runtime.onnx.export import export_onnx, exported, put_model, size_of
 from netspec.runtime.precision.int8 import Int8Network, Rows
-from netspec.runtime.precision.report import PrecisionReport, bytes_of, time_both
+from netspec.runtime.precision.report import PrecisionReport, time_both
 from netspec.train.data.batches import Batches
 from netspec.train.optimize.metrics import better_way
 from netspec.train.predict.answers import Predictor
@@ -92,9 +91,8 @@ def export_int8(
         rows = next(judge.rows(judge.part, graph))
         with exported(graph, module, path, properties(run), network.in_bits(kept), ends) as temporary:
             put_model(temporary, path)
-        with temporary_beside(path) as same:
-            export_onnx(graph, module, same, properties(run), form, ends)
-            sizes = bytes_of(path), bytes_of(same)
+        with exported(graph, module, path, properties(run), form, ends) as same:
+            sizes = size_of(path), size_of(same)
         return PrecisionReport(
             path,
             "int8",

@@ -170,6 +170,7 @@ def _write_onnx(options: Namespace) -> int:
     _guard_options(options, others)
     for text in two_runtimes():
         warn(text)
+    run: TrainedRun | None = None
     if names_run(options.spec):
         run, graph, module = _of_run(options)
         output = Path(options.output)

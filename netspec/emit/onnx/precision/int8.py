@@ -17,7 +17,7 @@ from netspec.emit.onnx.builder import GraphBuilder, initial
 from netspec.emit.onnx.parts import OnnxNode, OnnxValue, attribute
 
 Ranges = Mapping[str, tuple[float, float]]
-"""The least and the largest number of each value, by its name."""
+"""The least and the largest number of values by their names, and of what a layer reads by ``range_read``."""
 LARGEST = 2**31 - 1
 JOINED = ("Add", "AveragePool", "Concat", "MaxPool", "Flatten", "Reshape", "Transpose")
 """The kinds of nodes that runtimes have in bytes, between layers."""
@@ -27,8 +27,13 @@ FUSED = ("Relu", "Clip")
 """The kinds of nodes that become part of the steps behind them."""
 
 
+def range_read(layer: str) -> str:
+    """Return the name of the range of what a layer reads: in front of a network, its value may have another name."""
+    return f"{layer}/x"
+
+
 class Int8(NamedTuple):
-    """The layers of a graph that are in 8 bits, by their nodes, and the ranges of values."""
+    """The layers of a graph that are in 8 bits, by their nodes, and the ranges of values. Batch norms are folded."""
 
     layers: Collection[str]
     ranges: Ranges
@@ -61,7 +66,7 @@ def _number(node: OnnxNode, name: str) -> int:
 def quantize(builder: GraphBuilder, int8: Int8) -> None:
     """Put layers of a graph into 8 bits, with what stands between them."""
     layers = {node for node in builder.nodes if node.name in int8.layers and channels_axis(node) is not None}
-    joined = _between(builder.nodes, layers)
+    joined = _between(builder.nodes, layers, int8.ranges)
     made = _Quantizer(builder, int8.ranges)
     for node in [*builder.nodes]:
         if node in layers:
@@ -72,7 +77,7 @@ def quantize(builder: GraphBuilder, int8: Int8) -> None:
     builder.nodes[:] = made.nodes
 
 
-def _between(nodes: Sequence[OnnxNode], layers: Collection[OnnxNode]) -> set[OnnxNode]:
+def _between(nodes: Sequence[OnnxNode], layers: Collection[OnnxNode], ranges: Ranges) -> set[OnnxNode]:
     """Return the nodes that read what layers in 8 bits give, or such nodes, and that these read in turn.
 
     What a layer reads that is left in float32 is not rounded: none of them stands before it.
@@ -88,7 +93,7 @@ def _between(nodes: Sequence[OnnxNode], layers: Collection[OnnxNode]) -> set[Onn
         node = None if value is None else value.node
         while node is not None and node.op_type in FUSED:
             node = None if node.inputs[0] is None else node.inputs[0].node
-        return node in layers or node in joined
+        return (node in layers or node in joined) and value is not None and measured_by(value).name in ranges
 
     def read_by(node: OnnxNode) -> Iterator[OnnxNode]:
         for reader in readers.get(node, ()):
@@ -144,17 +149,18 @@ class _Quantizer:
         x, weight, *others = node.inputs
         assert x is not None
         assert weight is not None
-        scaled = self.activation(x)
+        scaled = self.activation(x, range_read(node.name))
         quantized, scales = self.weight(weight, axis)
         bias = others[0] if others else None
         if bias is not None and bias.array is not None and node.op_type != "MatMul":
             bias = self.bias(node, bias, scaled.scale * scales)
         node.inputs = [scaled.value, quantized, *([bias] if others else [])]
 
-    def activation(self, x: OnnxValue) -> Scaled:
-        """Return a value in 256 steps of its range, which has 0 among them."""
+    def activation(self, x: OnnxValue, otherwise: str = "") -> Scaled:
+        """Return a value in 256 steps of its range, or of another's, which has 0 among them."""
         if x not in self.read:
-            ends = self.ranges[measured_by(x).name]
+            name = measured_by(x).name
+            ends = self.ranges[name if name in self.ranges else otherwise]
             low, high = min(ends[0], 0.0), max(ends[1], 0.0)
             scale = np.float32((high - low) / 255) or np.float32(1)
             zero = np.uint8(np.clip(round(-low / float(scale)), 0, 255))
