@@ -71,9 +71,9 @@ function comparedRows(spot) {
   const changes = [["params", "params"], ["macs", "MACs"]].filter(([kind]) => cost[kind]);
   const told = changes.map(([kind, name]) => signed(cost[kind]) + (changes.length > 1 ? "" : ` ${name}`)).join(" · ");
   const whole = cost.new.params || cost.new.macs ? costText(cost.new) : "";
-  const notes = pathsOf(spot).flatMap((path) => (markOf(path) === "changed" ? notesOf(path) : []));
-  const rows = [told || whole, notes.join("; ")].filter(Boolean);
-  return rows.map((text, at) => ({ text: () => text + (at === 0 && (told || whole) ? each : ""), of: text === notes.join("; ") ? "notes" : "" }));
+  const notes = pathsOf(spot).flatMap((path) => (markOf(path) === "changed" ? notesOf(path) : [])).join("; ");
+  const rows = told || whole ? [{ text: () => (told || whole) + each }] : [];
+  return notes ? [...rows, { text: () => notes, of: "notes" }] : rows;
 }
 
 /** The sign in a card's corner. */
@@ -244,6 +244,5 @@ function startCompared() {
     drawTable();
     select(rowIndex(state.selected) < 0 ? "" : state.selected, { diagram: false, source: false });
   });
-  drawSections();
   showChange();
 }
