@@ -38,7 +38,7 @@ ZOO = {
         "H and W must be at least 299 in training, or the conv2d at line 15 has an empty output",
         "N above 1, H above 346 or W above 346 must hold in training, or the batch_norm2d at line 16 fails",
     ],
-    "gpt2": ["T must be at most 1024, as line 23 says"],
+    "gpt2": ["T must be at most 1024, as line 24 says"],
     "resnet18": ["N·⌈H/32⌉·⌈W/32⌉ must be above 1 in training, or the batch_norm2d at line 40 fails"],
     "lenet": [],
 }
