@@ -18,13 +18,18 @@ if TYPE_CHECKING:
     from netspec.importer.imported import ImportedSpec
     from netspec.model import Model, load
     from netspec.runtime.decoding.choosing import Choosing
+    from netspec.train.predict.answers import Answer
+    from netspec.train.start.saved_run import SavedRun
+    from netspec.train.start.saved_run import saved_run as run
 
 __all__ = [
+    "Answer",
     "Choosing",
     "EnvironmentFault",
     "ImportedSpec",
     "Model",
     "NetspecError",
+    "SavedRun",
     "SpecError",
     "UsageError",
     "__version__",
@@ -32,6 +37,7 @@ __all__ = [
     "from_onnx",
     "from_torch",
     "load",
+    "run",
 ]
 
 
@@ -44,6 +50,14 @@ def __getattr__(name: str) -> Any:
         from netspec.importer import convert
 
         return getattr(convert, name)
+    if name in ("SavedRun", "run"):
+        from netspec.train.start import saved_run
+
+        return saved_run.SavedRun if name == "SavedRun" else saved_run.saved_run
+    if name == "Answer":
+        from netspec.train.predict import answers
+
+        return answers.Answer
     if name == "Choosing":
         from netspec.runtime.decoding import choosing
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,7 +16,7 @@ from netspec.emit.source import emit_source
 from netspec.emit.table import ShapeTable
 from netspec.files import write_text
 from netspec.graph import Graph
-from netspec.pipeline import compile_spec
+from netspec.pipeline import Origin, compile_loaded, load_spec
 from netspec.plugins import emitted, find_target
 from netspec.targets import WriteOptions, blamed
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     from netspec.cached import CachedForm
     from netspec.runtime.decoding.choosing import Choosing
+    from netspec.train.start.here import RecipeValue
+    from netspec.train.start.saved_run import SavedRun
     from netspec.train.torch_datasets import Splits
     from netspec.weights.asked import Asked
     from netspec.weights.report import WeightsReport
@@ -43,14 +46,22 @@ def load(
     sizes of symbolic dimensions at which costs are quoted. Raises ``SpecError`` with everything that is wrong in the
     file, ``UsageError`` for a name that does not exist.
     """
-    return Model(compile_spec(spec, variant=variant, overrides=params, sizes=dims))
+    loaded = load_spec(spec)
+    graph = compile_loaded(loaded, variant=variant, overrides=params, sizes=dims)
+    values = (f"{name}={json.dumps(value, default=_plain)}" for name, value in params.items())
+    return Model(graph, Origin(loaded, variant, tuple(values)))
+
+
+def _plain(value: object) -> object:
+    """Return a number of NumPy's or PyTorch's as one of Python's, and all else as text."""
+    return value.item() if hasattr(value, "item") else str(value)
 
 
 class Model:
     """A network, checked and shaped: ``graph`` has its steps. Nothing is allocated until ``module`` is called."""
 
-    def __init__(self, graph: Graph):
-        self.graph = graph
+    def __init__(self, graph: Graph, origin: Origin | None = None):
+        self.graph, self._origin = graph, origin
 
     def __repr__(self) -> str:
         return f"<netspec.Model {self.graph.name}: {self.graph.body.parameter_count:,} parameters>"
@@ -122,6 +133,33 @@ class Model:
         from netspec.train.torch_datasets import read_splits
 
         return read_splits(self.graph)
+
+    def train(
+        self,
+        recipe: Mapping[str, RecipeValue] | None = None,
+        *,
+        output: str | Path | None = None,
+        progress: bool = True,
+        **keys: RecipeValue,
+    ) -> SavedRun:
+        """Train the network as its ``train`` says, with the keys of ``recipe`` on top; gives the run, in its folder.
+
+        ``model.train(epochs=3, optimizer={"adam": 0.01})``: keys and values are those of a recipe, which may be whole,
+        and ``{"optimizer.lr": 0.1}`` is one inside. Paths among them start here. The run is written to the next folder
+        in ``runs/NAME``, or to ``output``. ``progress`` shows its epochs: in a notebook as one table. Ctrl-C finishes
+        the step, and saves; ``resume`` of what is given goes on. One run goes on at a time, whichever thread asks.
+
+        Raises ``SpecError`` for a recipe or data that do not fit, ``TrainingFault`` where training cannot go on.
+        """
+        from netspec.train.start.here import train_here
+        from netspec.train.start.saved_run import SavedRun
+
+        if self._origin is None:
+            raise UsageError(f"{self.name} was made without a spec, which a run keeps: get it by netspec.load")
+        folder = train_here(
+            self._origin, {**(recipe or {}), **keys}, None if output is None else Path(output), progress
+        )
+        return SavedRun(folder.path)
 
     def export(self, path: str | Path, module: nn.Module | None = None) -> Path:
         """Write ONNX with the weights of ``module`` (default: freshly initialised); gives the path.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +57,21 @@ class Loaded:
     def variants(self) -> list[str | None]:
         """Every build of the spec: its defaults, unless a variant has the spec's own name, then each variant."""
         return [*([] if self.spec.name in self.spec.variants else [None]), *self.spec.variants]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A spec with what a network was made of it with: the variant, and values as on the command line, ``width=8``."""
+
+    loaded: Loaded
+    variant: str | None = None
+    values: tuple[str, ...] = ()
+
+    def graph(self, values: Sequence[str] = (), limits: Limits | None = None) -> Graph:
+        """Return the graph, with more values on top. Raises ``SpecError`` with everything that is wrong."""
+        pairs = [text.partition("=") for text in (*self.values, *values)]
+        overrides = {key.strip(): read_value(key.strip(), value) for key, _, value in pairs}
+        return compile_loaded(self.loaded, variant=self.variant, overrides=overrides, limits=limits)
 
 
 def load_spec(target: str | Path, limits: FileLimits = DEFAULT) -> Loaded:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from netspec.diagnostics import EnvironmentFault, Source
 from netspec.files import write_text
 from netspec.model import Model
-from netspec.pipeline import Loaded, compile_loaded, load_source
+from netspec.pipeline import Loaded, Origin, compile_loaded, load_source
 
 if TYPE_CHECKING:
     import torch
@@ -50,7 +50,7 @@ class ImportedSpec:
     @cached_property
     def model(self) -> Model:
         """The network, checked and shaped."""
-        return Model(compile_loaded(self._loaded))
+        return Model(compile_loaded(self._loaded), Origin(self._loaded))
 
     @property
     def block_count(self) -> int:

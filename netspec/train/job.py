@@ -23,7 +23,7 @@ from netspec.train.report.curves import draw_curves
 from netspec.train.report.judged.judgement import write_judgement
 from netspec.train.report.onnx_metadata import metadata_of
 from netspec.train.report.page import write_report
-from netspec.train.report.progress import shown
+from netspec.train.report.progress import Progress, shown
 from netspec.train.run import Result, Run
 from netspec.train.setup import Setup, chosen_device, read_data, recipe_of
 from netspec.train.store.adapter import write_adapter
@@ -148,6 +148,8 @@ class Job:
     warn: Callable[[str], None]
     goes_on: bool = False
     changed_data: bool = False
+    show: Callable[[int], Progress] = shown
+    say: Callable[[str], None] = print
 
     def go(self) -> Ending:
         """Train every fold, and write all files of a run; a run that the folder has is resumed."""
@@ -157,7 +159,7 @@ class Job:
         folds = [*range(recipe.settings.folds)] if recipe.settings.folds else [None]
         for fold in folds:
             if fold is not None:
-                print(f"\nfold {fold + 1} of {len(folds)}")
+                self.say(f"\nfold {fold + 1} of {len(folds)}")
             results.append(self._train(fold, folder_of_fold(self.folder, fold)))
             if results[-1].interrupted:
                 return Ending(stopped_after=results[-1].state.step)
@@ -219,7 +221,7 @@ class Job:
             if not self.goes_on or not has_loss_weights(folder.path):
                 write_loss_weights(setup.losses, setup.recipe.losses, folder.path)
         first.world.wait()
-        result = Run(setup, folder, shown(setup.steps), self.warn).go()
+        result = Run(setup, folder, self.show(setup.steps), self.warn).go()
         if first.world.is_first:
             write_judgement(result.judgement, folder)
         return result

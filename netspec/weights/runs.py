@@ -30,11 +30,13 @@ def numbers_in(parent: Path) -> list[int]:
 
 
 def named_run(text: str) -> Path:
-    """Return the folder that a text means: its path, ``last`` of all runs, or ``runs/NAME/last``.
+    """Return the folder that a text means: its path, ``last`` of all runs, ``runs/NAME/last``, or a fold of one.
 
     Raises ``UsageError`` for a last one where there is none.
     """
     path = Path(text)
+    if path.name.startswith("fold-") and not path.exists():
+        return named_run(str(path.parent)) / path.name
     if path.name != LAST or path.exists():
         return path
     return last_run(RUNS if text == LAST else path.parent)

@@ -9,7 +9,6 @@ import pytest
 import torch
 from places import ROOT
 
-from netspec.cli.commands.training.train.memory import guard_memory
 from netspec.diagnostics import EnvironmentFault
 from netspec.pipeline import compile_spec, read_value
 from netspec.recipes import ingredients
@@ -19,6 +18,7 @@ from netspec.train.job import first_setup
 from netspec.train.memory.step import run_memory, step_memory
 from netspec.train.optimize.objective import Objective
 from netspec.train.optimizers import build_optimizer
+from netspec.train.start.memory import guard_memory
 
 
 def memory(**overrides: str) -> int:

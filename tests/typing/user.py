@@ -67,9 +67,31 @@ assert_type(data.train[0], tuple[torch.Tensor, ...])
 assert_type(len(data.train), int)
 assert_type(data.train.fields, tuple[str, ...])
 
-for run in TrainedRun.find("runs/lenet/last"):
-    assert_type(run.graph, Graph)
-    assert_type(run.module("torch"), nn.Module)
+for each in TrainedRun.find("runs/lenet/last"):
+    assert_type(each.graph, Graph)
+    assert_type(each.module("torch"), nn.Module)
+
+betas = [0.9, 0.99]
+run = model.train({"optimizer": {"adam": {"lr": 0.01, "betas": betas}}}, epochs=3, output=Path("run"), progress=False)
+assert_type(run, netspec.SavedRun)
+assert_type(netspec.run("runs/lenet/last"), netspec.SavedRun)
+assert_type(run.resume(epochs=6, stretch_schedule=True), netspec.SavedRun)
+assert_type(run.path, Path)
+assert_type(run.finished, bool)
+assert_type(run.best_epoch, int)
+assert_type(run.scores["validation"]["loss"], float)
+assert_type(run.evaluate({"csv": Path("new.csv")})["rows"]["loss"], float)
+assert_type(run.history.steps, list[tuple[int, float]])
+assert_type(run.history.curve("validation", "loss"), list[tuple[int, float]])
+assert_type(run.model, netspec.Model)
+assert_type(run.module(), nn.Module)
+for answer in run.predict([{"rooms": 3, "district": "north"}], keep=["district"]):
+    assert_type(answer, netspec.Answer)
+    assert_type(answer.likeliest, str | None)
+    assert_type(answer.text, str | None)
+    for share in (answer.probabilities or {}).values():
+        assert_type(share, float)
+run.predict(torch.zeros(2, 1, 28, 28))
 
 
 @target("count", "how many parameters there are", file="count.txt")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -21,6 +21,9 @@ FILE_SETTINGS = ("level", "separator", "decimal")
 """The keys of a data set that say how its files are written."""
 BEGIN, END = "<bos>", "<eos>"
 
+Numbers: TypeAlias = "float | list[Numbers]"
+"""A number, or lists of numbers in lists."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -33,12 +36,17 @@ class Answer:
 
     of: str
     probabilities: Mapping[str, float] | None = None
-    values: Any = None
-    classes: Any = None
+    values: Numbers | None = None
+    classes: Numbers | None = None
     text: str | None = None
     label: str | None = None
     targets: Sequence[str] = ()
-    kept: Mapping[str, Any] = field(default_factory=dict)
+    kept: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def likeliest(self) -> str | None:
+        """The class: the likeliest one, or the one that numbers decide for; ``None`` where there are no classes."""
+        return self.label if self.probabilities is None else next(iter(self.probabilities))
 
     def plain(self) -> dict[str, Any]:
         """Return the parts that there are, by name, as JSON takes them."""
@@ -80,15 +88,19 @@ class Predictor:
     def answers(self, argument: str) -> Iterator[Answer]:
         """Yield the answer for each row of a file, or for a text. Raises ``UsageError`` for inputs of another kind."""
         for inputs in self.reader.read_argument(argument):
-            self.guard_length(inputs)
-            if self.shifted is None:
-                yield from self.judged(inputs)
-            elif self.text is None or inputs.rows[self.text].shape[0] != 1:
-                raise UsageError("a network that writes takes one text at a time")
-            elif self.text == self.shifted:
-                yield Answer(inputs.names[0], text=self.spelled(self.continued(inputs.rows[self.text])))
-            else:
-                yield Answer(inputs.names[0], text=self.spelled(self.translated(inputs.rows)))
+            yield from self.answers_of(inputs)
+
+    def answers_of(self, inputs: PredictInputs) -> Iterator[Answer]:
+        """Yield the answer for each row of what has been read."""
+        self.guard_length(inputs)
+        if self.shifted is None:
+            yield from self.judged(inputs)
+        elif self.text is None or inputs.rows[self.text].shape[0] != 1:
+            raise UsageError("a network that writes takes one text at a time")
+        elif self.text == self.shifted:
+            yield Answer(inputs.names[0], text=self.spelled(self.continued(inputs.rows[self.text])))
+        else:
+            yield Answer(inputs.names[0], text=self.spelled(self.translated(inputs.rows)))
 
     def guard_length(self, inputs: PredictInputs) -> None:
         """Guard: a text has the length of the network's input, if that is fixed."""

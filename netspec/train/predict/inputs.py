@@ -73,14 +73,18 @@ class InputReader:
     def read_argument(self, argument: str) -> Iterator[PredictInputs]:
         """Yield the rows of a file, or of each line of a text. Raises ``EnvironmentFault`` if it cannot be read."""
         for inputs in self._read_argument(argument):
-            for name, tensor in inputs.rows.items():
-                if isinstance(tensor, Tensor) and not tensor.isfinite().all():
-                    raise UsageError(f"`{name}` in {argument} holds a number that is not finite")
-            for told in unlike(self.meaning, inputs.names, inputs.rows):
-                self.warn(told)
-            if self.keep and not inputs.kept:
-                raise UsageError(f"--keep copies columns of a table that names them, which {argument} is not")
-            yield inputs
+            yield self.checked(inputs, argument)
+
+    def checked(self, inputs: PredictInputs, argument: str) -> PredictInputs:
+        """Return rows that are fit to be judged, after a warning if they are unlike those that trained."""
+        for name, tensor in inputs.rows.items():
+            if isinstance(tensor, Tensor) and not tensor.isfinite().all():
+                raise UsageError(f"`{name}` in {argument} holds a number that is not finite")
+        for told in unlike(self.meaning, inputs.names, inputs.rows):
+            self.warn(told)
+        if self.keep and not inputs.kept:
+            raise UsageError(f"--keep copies columns of a table that names them, which {argument} is not")
+        return inputs
 
     def _read_argument(self, argument: str) -> Iterator[PredictInputs]:
         path = Path(argument)
@@ -153,6 +157,10 @@ class InputReader:
             if len(self.read) != 1:
                 raise UsageError(f"{path} is one array, but the network reads {_listed(self.read)}: give an .npz file")
             arrays = {self.read[0]: arrays}
+        return self.of_arrays(arrays, path)
+
+    def of_arrays(self, arrays: Mapping[str, np.ndarray], path: Path) -> PredictInputs:
+        """Return the rows of arrays by the names of columns."""
         missing = [name for name in self.read if name not in arrays]
         if missing:
             raise UsageError(f"{path} has no array {_listed(missing)}: the network reads {_listed(self.read)}")
@@ -177,8 +185,7 @@ class InputReader:
             raise UsageError(f"{what} is {array.dtype} {list(array.shape)}, but a row is {rows}")
         dtype = getattr(torch, column.dtype)
         if dtype.is_floating_point:
-            plain = array if array.dtype == np.uint8 else array.astype(np.int64)
-            raw = real(array) if array.dtype.kind == "f" else torch.from_numpy(np.ascontiguousarray(plain))
+            raw = real(array) if array.dtype.kind == "f" else torch.from_numpy(np.ascontiguousarray(whole(array)))
             tensor = self.meaning.scaled(name, what, raw)
             in_bytes = tensor.dtype == torch.uint8 and (name in self.meaning.bytes or len(shape) == 3)
             return tensor if in_bytes else tensor if tensor.dtype == torch.float64 else tensor.to(dtype)
@@ -189,15 +196,7 @@ class InputReader:
     def table(self, path: Path) -> PredictInputs:
         """Return rows of numbers, [n, features]: by the features' names, or in the file's order if they have none."""
         if columns := self.table_columns():
-            table = self.read_table(path, [column.name for column in columns])
-            if not table.numbers:
-                raise UsageError(f"{path} has no rows")
-            made = features_of(table, columns)
-            for note in made.notes:
-                self.warn(f"{path}: {note}")
-            named = self.columns_of(table, made)
-            kept = {each: table.column(each) for each in self.keep}
-            return PredictInputs(_numbered(path, len(table.numbers)), named, kept)
+            return self.of_table(self.read_table(path), columns, path)
         name, column = self.only(path, "a table", 1)
         if path.suffix.lower() == ".parquet":
             raise UsageError(f"the network's features have no names to be found by in {path}: give a .csv or an array")
@@ -222,6 +221,22 @@ class InputReader:
             rows.append(row)
         return PredictInputs(_numbered(path, len(rows)), {name: real(np.array(rows, np.float64))})
 
+    def of_table(self, table: RawTable, columns: Sequence[TableColumn], path: Path) -> PredictInputs:
+        """Return the rows of a table by the names of its columns. Raises ``DataFault`` if a feature is missing."""
+        names = [column.name for column in columns]
+        missing = [name for name in names if name not in table.columns]
+        if missing:
+            has = "its columns are" if table.unit == "row" else "its first line names"
+            help = f"{has} {listed(table.columns)}, and the network was trained on {listed(names)}"
+            raise DataFault(f"{path} has no column {listed(missing)}", help)
+        if not table.numbers:
+            raise UsageError(f"{path} has no rows")
+        made = features_of(table, columns)
+        for note in made.notes:
+            self.warn(f"{path}: {note}")
+        kept = {each: table.column(each) for each in self.keep}
+        return PredictInputs(_numbered(path, len(table.numbers)), self.columns_of(table, made), kept)
+
     def columns_of(self, table: RawTable, made: TableFeatures) -> Mapping[str, Any]:
         """Return the columns that are read of a table's rows."""
         return {each: tensor for each, tensor in made.tensors.items() if each in self.read}
@@ -236,17 +251,11 @@ class InputReader:
         """Return the number that a cell of a table holds; ``None`` if it holds something else."""
         return number_of(value, self.decimal)
 
-    def read_table(self, path: Path, names: Sequence[str]) -> RawTable:
-        """Read a table whose first line names its columns. Raises ``DataFault`` if one of the features is missing."""
+    def read_table(self, path: Path) -> RawTable:
+        """Read a table whose first line names its columns."""
         if path.suffix.lower() == ".parquet":
-            table = parquet_table(str(path), Path())
-        else:
-            table = csv_table(str(path), read_text(str(path), Path()), self.separator, self.decimal)
-        missing = [name for name in names if name not in table.columns]
-        if missing:
-            help = f"its first line names {listed(table.columns)}, and the network was trained on {listed(names)}"
-            raise DataFault(f"{path} has no column {listed(missing)}", help)
-        return table
+            return parquet_table(str(path), Path())
+        return csv_table(str(path), read_text(str(path), Path()), self.separator, self.decimal)
 
     def features(self, head: Sequence[str]) -> list[int]:
         """Return the numbers of a table's columns that are features, if these have no names: all but the target."""
@@ -309,6 +318,11 @@ def together(images: Sequence[PredictInputs]) -> Iterator[PredictInputs]:
         several = [*group]
         rows = {name: torch.cat([each.rows[name] for each in several]) for name in several[0].rows}
         yield PredictInputs([name for each in several for name in each.names], rows)
+
+
+def whole(array: np.ndarray) -> np.ndarray:
+    """Return whole numbers in 64 bits; bytes stay bytes."""
+    return array if array.dtype == np.uint8 else array.astype(np.int64)
 
 
 def is_array(path: Path) -> bool:

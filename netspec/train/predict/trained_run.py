@@ -26,7 +26,7 @@ from netspec.train.store.checkpoints import digest_of
 from netspec.train.store.folder import RunFolder
 from netspec.train.store.metadata import changes_of_data, going_on, read_meaning, read_states, rebuild
 from netspec.weights.files.safetensors import damaged, read_weights
-from netspec.weights.runs import is_run, named_run
+from netspec.weights.runs import named_run
 
 
 class TrainedRun:
@@ -49,9 +49,8 @@ class TrainedRun:
         Raises ``UsageError`` if there is no such run, or if it has not been trained to its end.
         """
         path = named_run(run)
-        name = path.name
-        if name.startswith("fold-") and name[5:].isdecimal() and is_run(parent := named_run(str(path.parent))):
-            above, path = RunFolder(parent), parent / name
+        above, name = RunFolder(path.parent), path.name
+        if name.startswith("fold-") and name[5:].isdecimal() and above.begun:
             guard_ended(above)
             guard_fold(above, path)
             return [TrainedRun(above, path, int(name[5:]) - 1, other)]

@@ -59,6 +59,20 @@ class Plain:
         pass
 
 
+class Silent:
+    """Shows nothing."""
+
+    def __init__(self, steps: int): ...
+
+    def resumed(self, done: int) -> None: ...
+
+    def step(self, done: int, loss: float) -> None: ...
+
+    def epoch(self, record: Mapping[str, Any]) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class Live(Plain):
     """Prints the same lines, and below them a bar with loss, rate and the time that is left."""
 

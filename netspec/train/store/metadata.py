@@ -15,7 +15,7 @@ from netspec.diagnostics import Source, SpecError, TrainingFault, UsageError
 from netspec.elaborate import Limits
 from netspec.files import write_text
 from netspec.graph import Graph
-from netspec.pipeline import Loaded, compile_loaded, load_source, read_value
+from netspec.pipeline import Loaded, Origin, load_source
 from netspec.plugins import plugins
 from netspec.recipes import Column
 from netspec.recipes.data.base import Transform
@@ -149,9 +149,7 @@ def reloaded(folder: RunFolder) -> Loaded:
 def compiled(loaded: Loaded, folder: RunFolder, values: Sequence[str] = (), limits: Limits | None = None) -> Graph:
     """Return the graph of a spec with the variant and the values of a run, and with ``values`` on top of these."""
     asked = folder.facts()["asked"]
-    pairs = [text.partition("=") for text in (*asked["set"], *values)]
-    overrides = {key.strip(): read_value(key.strip(), value) for key, _, value in pairs}
-    return compile_loaded(loaded, variant=asked["variant"], overrides=overrides, limits=limits)
+    return Origin(loaded, asked["variant"], tuple(asked["set"])).graph(values, limits)
 
 
 def source_digests(folder: Path) -> dict[str, str]:

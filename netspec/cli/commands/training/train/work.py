@@ -8,7 +8,6 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
-from netspec.cli.commands.training.train.memory import guard_memory
 from netspec.cli.commands.training.train.texts import heading, plan, what_next
 from netspec.cli.given_weights import tell_loaded
 from netspec.cli.output import fitted, silent, warn
@@ -23,6 +22,7 @@ from netspec.train.loop.rate_search import search
 from netspec.train.report.loggers import guard_packages
 from netspec.train.report.rates import rounded, told, write_rate_page
 from netspec.train.setup import Setup, read_data, recipe_of
+from netspec.train.start.memory import guard_memory
 from netspec.train.start.resumption import Resumption
 from netspec.train.start.sameness import guard_same
 from netspec.train.stopping import stopped_code

@@ -1,0 +1,92 @@
+"""Rows that Python has in memory, as a run's network reads them: tensors, arrays, tables of values."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from torch import Tensor
+
+from netspec.diagnostics import UsageError
+from netspec.train.data import DataFault
+from netspec.train.data.readers.tables.raw import RawTable
+from netspec.train.predict.answers import Answer, Predictor
+from netspec.train.predict.inputs import InputReader, PredictInputs
+
+NAME = "rows"
+"""The name of rows in memory, where those of a file have that one's."""
+
+GivenRows: TypeAlias = "str | os.PathLike[str] | Sequence[object] | Mapping[str, object] | Tensor | np.ndarray | object"
+"""Rows to predict for: a file, a folder or a text; a tensor or an array, [n, …]; tensors or arrays by the names of
+columns; a table as a list of rows, each a mapping, as lists by the names of columns, or as a data frame; a picture of
+Pillow's.
+"""
+
+
+def answers_for(predictor: Predictor, rows: GivenRows) -> Iterator[Answer]:
+    """Yield the answer for each row. Raises ``UsageError`` for rows that the network does not read."""
+    if isinstance(rows, (str, os.PathLike)):
+        yield from predictor.answers(os.fspath(rows))
+        return
+    if isinstance(rows, list) and rows and all(isinstance(each, (str, os.PathLike)) for each in rows):
+        for each in rows:
+            yield from predictor.answers(os.fspath(each))
+        return
+    try:
+        inputs = in_memory(predictor.reader, rows)
+    except DataFault as fault:
+        raise UsageError(f"{fault.message}{f': {fault.help}' if fault.help else ''}") from None
+    yield from predictor.answers_of(predictor.reader.checked(inputs, NAME))
+
+
+def in_memory(reader: InputReader, rows: Any) -> PredictInputs:
+    """Return rows in memory, as if they had been read from a file."""
+    path, columns = Path(NAME), reader.table_columns()
+    if columns and (table := table_of(rows)) is not None:
+        return reader.of_table(table, columns, path)
+    if isinstance(rows, Mapping):
+        return reader.of_arrays({name: array_of(each) for name, each in rows.items()}, path)
+    if len(reader.read) != 1:
+        names = ", ".join(f"`{name}`" for name in reader.read)
+        raise UsageError(f"the network reads {names}: give a mapping with an array of each")
+    return reader.of_arrays({reader.read[0]: array_of(rows)}, path)
+
+
+def table_of(rows: Any) -> RawTable | None:
+    """Return rows as a table, if they are one: a list of mappings, a mapping of columns, a data frame."""
+    if hasattr(rows, "to_dict") and hasattr(rows, "columns"):
+        columns = {str(name): [*rows[name]] for name in rows.columns}
+    elif isinstance(rows, Mapping):
+        values = {name: [each] if _is_value(each) else [*each] for name, each in rows.items()}
+        columns = {name: [_plain(value) for value in each] for name, each in values.items()}
+    elif isinstance(rows, Sequence) and rows and all(isinstance(row, Mapping) for row in rows):
+        names = dict.fromkeys(name for row in rows for name in row)
+        columns = {name: [row.get(name) for row in rows] for name in names}
+    else:
+        return None
+    counts = {len(values) for values in columns.values()}
+    if len(counts) > 1:
+        raise UsageError(f"the columns have different numbers of rows: {sorted(counts)}")
+    return RawTable(NAME, columns, range(1, max(counts, default=0) + 1), "row")
+
+
+def array_of(value: Any) -> np.ndarray:
+    """Return a tensor, an array, a picture or nested lists as an array; a picture in colour with its channels first."""
+    if isinstance(value, Tensor):
+        return value.detach().cpu().numpy()
+    array = np.array(value)  # its own: what others hold may not be written to
+    is_picture = hasattr(value, "getbands") and array.ndim == 3
+    return array.transpose(2, 0, 1) if is_picture else array
+
+
+def _plain(value: Any) -> Any:
+    """Return a number of NumPy's or PyTorch's as one of Python's."""
+    return value.item() if hasattr(value, "item") else value
+
+
+def _is_value(value: Any) -> bool:
+    """Return whether something is one value, rather than a column of them."""
+    return isinstance(value, (str, bytes)) or not hasattr(value, "__len__") or getattr(value, "ndim", 1) == 0
