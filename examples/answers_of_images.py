@@ -10,6 +10,8 @@ import numpy as np
 import onnxruntime
 from PIL import Image
 
+if len(sys.argv) < 3:
+    sys.exit("usage: python answers_of_images.py FILE.onnx IMAGE...")
 session = onnxruntime.InferenceSession(sys.argv[1])
 said = session.get_modelmeta().custom_metadata_map
 answers, (image,) = json.loads(said["netspec.raw"])["answers"], session.get_inputs()

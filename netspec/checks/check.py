@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from netspec.checks.expect import check_expectation
+from netspec.checks.missing_data import missing_data
 from netspec.checks.unused import is_silenced, unused
 from netspec.dataclass import dataclass
 from netspec.diagnostics import Diagnostic, Report, SpecError
@@ -54,7 +55,7 @@ def check_loaded(loaded: Loaded, limits: Limits | None = None, common: Elaborati
             check_expectation(loaded.spec, variant, graph, report)
     if not report.count and len(graphs) == len(loaded.variants):
         warnings = unused(loaded.spec, loaded.document, graphs.values())
-        return Checked(graphs, (), warnings=(*warnings, *_unbuildable(graphs.values())))
+        return Checked(graphs, (), warnings=(*warnings, *_unbuildable(graphs.values()), *missing_data(graphs.values())))
     told = tuple(_without_variant(each, times.get(each.key, 1), len(variants)) for each in report.diagnostics)
     return Checked(graphs, told, report.more)
 

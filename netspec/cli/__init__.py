@@ -121,12 +121,21 @@ def _done(options: Namespace) -> int:
     from netspec.cli.machine import guard_folder
 
     guard_folder()
+    _guard_output(options)
     if options.plugin:
         from netspec.plugins import add_plugin
 
         for module in options.plugin:
             add_plugin(module)
     return load_command(options.command, command_files()[options.command]).run(options) or 0
+
+
+def _guard_output(options: Namespace) -> None:
+    """Guard: what is written has a name, as the standard output is for texts, which are printed without ``-o``."""
+    if getattr(options, "output", None) == "-":
+        from netspec.diagnostics import UsageError
+
+        raise UsageError("`-o -` would write a file called `-`: give the file a name; texts are printed without -o")
 
 
 def _told(found: NetspecError, format: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from itertools import pairwise
 
 from netspec.cli.commands import command_files, command_help, load_command
 from netspec.cli.options import Formatter
@@ -44,9 +45,35 @@ def make_parser(words: Sequence[str]) -> argparse.ArgumentParser:
     return top
 
 
+def with_values(parser: argparse.ArgumentParser, words: Sequence[str]) -> list[str]:
+    """Return the words with their value behind options that need none, where what follows them is none.
+
+    argparse would take the spec in ``shapes --cached gpt2`` for the value of the option.
+    """
+    commands = next(each for each in parser._actions if isinstance(each, argparse._SubParsersAction))
+    command = commands.choices.get(next((word for word in words if not word.startswith("-")), ""))
+    optional = {} if command is None else {name: each for each in command._actions for name in each.option_strings}
+    made = list(words)
+    for at, (word, after) in enumerate(pairwise(words)):
+        action = optional.get(word)
+        if action is not None and action.nargs == "?" and not after.startswith("-") and not _is_value(action, after):
+            made[at] = f"{word}={action.const}"
+    return made
+
+
+def _is_value(action: argparse.Action, text: str) -> bool:
+    """Return whether a text can be the value of an option."""
+    try:
+        value = action.type(text) if callable(action.type) else text
+    except ValueError:
+        return False
+    return action.choices is None or value in action.choices
+
+
 def parsed(words: Sequence[str]) -> argparse.Namespace:
     """Return the options in these words. Ends the process where they are none, with repairs for unknown options."""
     parser = make_parser(words)
+    words = with_values(parser, words)
     options, unknown = parser.parse_known_args(words)
     if unknown:
         from netspec.cli.unknown_options import repairs  # for faults alone

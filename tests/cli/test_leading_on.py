@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
 from netspec.cli import main
 from netspec.diagnostics import SpecError
@@ -118,6 +120,93 @@ def test_what_needs_a_file_says_so(words: str, monkeypatch: pytest.MonkeyPatch, 
     give(monkeypatch, SPEC)
     assert main(words.split()) == 2
     assert "the standard input" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "same"),
+    [
+        ("shapes --cached gpt2", "shapes gpt2 --cached step"),
+        ("shapes --depth 0 --cached gpt2", "shapes gpt2 --cached=step --depth 0"),
+        ("shapes --cached begin transformer", "shapes transformer --cached begin"),
+    ],
+)
+def test_an_option_takes_no_spec_for_its_value(words: str, same: str, capsys: pytest.CaptureFixture[str]):
+    codes = main(words.split()), capsys.readouterr()
+    assert codes == (main(same.split()), capsys.readouterr())
+
+
+def test_an_option_that_takes_a_number_takes_no_run_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(tmp_path)
+    assert main(["evaluate", "--augment-test", "runs/net/1"]) == 2
+    assert capsys.readouterr().err.startswith("netspec: there is no run in runs/net/1")
+    assert main(["train", "--find-lr", "nowhere.yaml"]) == 2
+    assert "nowhere.yaml" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", ["export lenet", "diagram lenet", "explorer lenet", "import x.onnx", "predict x y"])
+def test_no_file_is_called_as_the_standard_output(
+    words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(tmp_path)
+    assert main([*words.split(), "-o", "-"]) == 2
+    assert capsys.readouterr().err == (
+        "netspec: `-o -` would write a file called `-`: give the file a name; texts are printed without -o\n"
+    )
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize(
+    ("data", "missing"),
+    [
+        ("csv: {path: gone.csv, target: y, test: test.csv}", ["gone.csv", "test.csv"]),
+        ("csv: {path: here.csv, target: y, validation: val.csv}", ["val.csv"]),
+        ("npz: gone.npz", ["gone.npz"]),
+        ("csv: {path: here.csv, target: y}", []),
+        ("line", []),
+    ],
+)
+def test_check_tells_of_data_that_are_not_there(
+    data: str, missing: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """They are looked for beside the spec, wherever this is checked from; nothing in them is read."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs" / "here.csv").write_bytes(b"\xff")
+    text = "netspec: 1\nname: net\ninputs: {x: [N, 2]}\nnetwork: [linear: 1]\n"
+    spec = tmp_path / "specs" / "net.yaml"
+    spec.write_text(
+        f"{text}train: {{data: {{{data}}}, loss: mse, optimizer: adam, epochs: 1}}\n".replace("{line}", "line")
+    )
+    assert main(["check", "specs/net.yaml"]) == 0
+    told = capsys.readouterr().err
+    assert [
+        line.removeprefix("warning[missing-data]: there is no ") for line in told.splitlines() if "[" in line[:9]
+    ] == (missing)
+    assert main(["check", "--strict", "specs/net.yaml"]) == bool(missing)
+    spec.write_text("\n".join(f"{line}  # netspec: ignore[missing-data]" for line in spec.read_text().splitlines()))
+    capsys.readouterr()
+    assert main(["check", "--strict", "specs/net.yaml"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_an_example_without_arguments_says_how_it_is_called():
+    done = subprocess.run(
+        [sys.executable, ROOT / "examples" / "answers_of_images.py"], capture_output=True, text=True, timeout=120
+    )
+    assert (done.returncode, done.stderr) == (1, "usage: python answers_of_images.py FILE.onnx IMAGE...\n")
+
+
+@pytest.mark.parametrize("target", [".", "-"])
+def test_a_folder_and_the_standard_input_are_built(
+    target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(tmp_path)
+    Path("net.yaml").write_text(SPEC)
+    give(monkeypatch, SPEC)
+    assert main(["build", target, "--only", "source"]) == 0
+    assert Path("build/net/model.py").is_file()
 
 
 class Terminal(io.StringIO):

@@ -101,6 +101,14 @@ NETWORK = {
         "network: [b0]",
         "blocks:\n  b0: {body: [b1]}\n  b1: {body: [relu]}\nnetwork: [b0]",
     ),
+    "missing-data": Explanation(
+        "A file or a folder that the data of a recipe name is not there. This is a warning.",
+        "`netspec train` cannot begin. Paths start at the folder of the spec; where the data are on another machine, "
+        "`# netspec: ignore[missing-data]` on the line or above silences the warning.",
+        "inputs: {features: [N, 4]}\nnetwork: [linear: 1]\n"
+        "train: {data: {csv: {path: houses.csv, target: price}}, loss: mse, optimizer: adam, epochs: 1}",
+        "inputs: {features: [N, 2]}\nnetwork: [linear: 1]\ntrain: {data: line, loss: mse, optimizer: adam, epochs: 1}",
+    ),
     "unused-step": Explanation(
         "No output of the network depends on a step. This is a warning.",
         "The network leaves such a step out; usually a later step lacks its `from`. The warning is given if no variant "

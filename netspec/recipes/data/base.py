@@ -15,11 +15,12 @@ class DataSet(Ingredient):
     is what relative paths start at. ``knows`` marks one whose reader takes a third argument: what a network that has
     been trained knows of its columns (``netspec.train.data.Meaning``), or ``None`` where it is yet to be trained.
     ``meaning`` are the arguments that say what the rows mean, rather than where they are: other data for such a network
-    are read with the same.
+    are read with the same. ``files`` are the arguments that name files or folders, which must be there.
     """
 
     knows: ClassVar[bool] = False
     meaning: ClassVar[tuple[str, ...]] = ()
+    files: ClassVar[tuple[str, ...]] = ()
 
     def columns(self) -> Mapping[str, Column] | None:
         """Return its columns by name, in their order; ``None`` where they are known only once it is read."""

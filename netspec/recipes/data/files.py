@@ -62,6 +62,7 @@ class TableFile(DataSet):
     """
 
     main = "path"
+    files = ("path", "validation", "test")
     knows = True
     meaning: ClassVar[tuple[str, ...]] = ("target", "features", "classes", *TABLE_KEYS)
 
@@ -141,6 +142,7 @@ class NPZ(DataSet):
 
     name = "npz"
     main = "path"
+    files = ("path",)
     torch = "netspec.train.data.readers.numpy_files.read_npz"
     meaning = ("target",)
 
@@ -160,6 +162,7 @@ class IDX(DataSet):
 
     name = "idx"
     main = "path"
+    files = ("path",)
     torch = "netspec.train.data.readers.archives.read_idx"
 
     path: Folder
@@ -173,6 +176,7 @@ class CIFAR(DataSet):
 
     name = "cifar"
     main = "path"
+    files = ("path",)
     torch = "netspec.train.data.readers.archives.read_cifar"
     meaning = ("classes",)
 
@@ -194,6 +198,7 @@ class Images(DataSet):
 
     name = "images"
     main = "path"
+    files = ("path",)
     torch = "netspec.train.data.readers.images.read"
     knows = True
     meaning = ("size", "grey")
@@ -216,6 +221,7 @@ class Text(DataSet):
 
     name = "text"
     main = "path"
+    files = ("path", "validation", "test")
     torch = "netspec.train.data.readers.texts.read_text"
     knows = True
     meaning = ("length", "level", "least")
@@ -245,6 +251,7 @@ class Pairs(DataSet):
 
     name = "pairs"
     main = "path"
+    files = ("path", "validation", "test")
     torch = "netspec.train.data.readers.pairs.read_pairs"
     knows = True
     meaning = ("level", "least", "longest", "shared")
