@@ -42,7 +42,7 @@ class Int8Network:
     """A network whose convolutions and linear maps can be in 8 bits, in files of a folder.
 
     ``whole`` is the file in float32, in which batch norms are folded as in those of 8 bits. ``ranges`` has what each
-    layer reads for the rows that are measured.
+    layer reads for the rows that are measured. Raises ``UsageError`` for a network without such layers.
     """
 
     def __init__(self, graph: Graph, module: nn.Module, form: OnnxForm, folder: Path):
@@ -50,6 +50,8 @@ class Int8Network:
         self.form = form
         self.whole = export_onnx(graph, module, folder / "float32.onnx", form=form._replace(int8=Int8((), {})))
         self.layers = layers_in(self.whole)
+        if not self.layers:
+            raise UsageError(f"{graph.name} has no convolution or linear map that could be in 8 bits")
         self.ranges: Ranges = {}
 
     def measure(self, rows: Iterable[Rows]) -> None:
@@ -63,9 +65,12 @@ class Int8Network:
             ends = [float(array) for array in session.run(None, feeds(session, each))]
             for name, low, high in zip(names, ends[::2], ends[1::2]):
                 least, most = found.get(name, (0.0, 0.0))
-                found[name] = min(least, low), max(most, high)
-        if self.layers and not found:
+                found[name] = float(np.minimum(least, low)), float(np.maximum(most, high))  # which keep NaN
+        if not found:
             raise UsageError("there are no rows to measure the ranges of 8 bits on")
+        for name, reached in found.items():
+            if not np.isfinite(reached).all():
+                raise UsageError(f"the rows to measure on give numbers that are not finite, first in `{name}`")
         reads = {range_read(layer.name): found[name] for layer, name in zip(self.layers, read)}
         self.ranges = {**found, **reads}
 

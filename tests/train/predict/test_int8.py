@@ -157,6 +157,20 @@ def test_a_spec_with_rows(run: str, capsys: pytest.CaptureFixture[str]):
     assert "--calibrate gives `image` [100, 8, 8]" in capsys.readouterr().err
 
 
+def test_what_cannot_be_in_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.chdir(tmp_path)
+    texts = {
+        "[relu, softmax: -1]": (np.ones((3, 8)), "net has no convolution or linear map that could be in 8 bits"),
+        "[linear: 4]": (np.full((3, 8), np.nan), "give numbers that are not finite, first in `x`"),
+        "[relu, linear: 4]": (np.ones((0, 8)), "there are no rows to measure the ranges of 8 bits on"),
+    }
+    for network, (rows, said) in texts.items():
+        Path("net.yaml").write_text(f"netspec: 1\nname: net\ninputs: {{x: [N, 8]}}\nnetwork: {network}\n")
+        np.save("x.npy", rows.astype(np.float32))
+        assert main(["export", "net.yaml", "--precision", "int8", "--calibrate", "x.npy", "-o", "net.onnx"]) == 2
+        assert said in capsys.readouterr().err
+
+
 def test_half_is_judged_too(run: str, capsys: pytest.CaptureFixture[str]):
     assert main(["export", run, "--precision", "float16", "-o", "half.onnx"]) == 0
     own, whole = accuracies(capsys.readouterr().out)
