@@ -15,8 +15,10 @@ BEGIN = frozenset(("full", "causal_mask", "relative_position_buckets", "alibi"))
 """Ops that make such a value of sizes."""
 LEAST = -1e4
 """A number that hides a word when it is added to its score, or one below."""
-KEEP_HIDING = frozenset(("add", "cast", "permute", "transpose", "unsqueeze", "identity", "dropout"))
-"""Ops that hide what one of their inputs hides."""
+KEEP_HIDING = frozenset(("add", "cast", "permute", "transpose", "unsqueeze", "identity", "dropout", "logical_and"))
+"""Ops that hide what one of their inputs hides, as long as it is of the same kind: a mask that is added, or one that is
+true where a word may be seen.
+"""
 
 
 def begins_pairs(node: Node, courses: Sequence[Course], length: Size) -> bool:
@@ -73,19 +75,28 @@ def over_pairs(
         rows, last = (axis + rank for axis in next(iter(axes)))
     else:
         return None
-    hides = op.name in KEEP_HIDING and any(course.hides for course, _ in given)
+    hides = _of_one_kind(node) and any(course.hides for course, _ in given)
     made = steps.one(node.name, op, *node.arranged(node.inputs), named=node.named)
     return made, WordPairs(rows, last, hides=hides)
 
 
 def _ahead(steps: NewSteps, node: Node, course: WordPairs, columns: Value) -> tuple[Value, WordPairs] | None:
     """Add the mask that hides the words to come, of a number for each pair: 0 for those that are seen."""
-    (pairs,) = node.inputs
+    (pairs,), dtype = node.inputs, node.outputs[0].tensor.dtype
+    if "float" not in dtype:
+        return None
     if course[:2] != (0, 1) or node.op.diagonal != 1 or course.fill is None or course.fill > LEAST:  # type: ignore[attr-defined]
         return None
     seen = steps.one("seen", op_of("causal_mask", diagonal=PAST), pairs, columns)
-    hidden = steps.one("hidden", op_of("shift", amount=-1.0), steps.one("seen", op_of("cast", dtype="float32"), seen))
+    hidden = steps.one("hidden", op_of("shift", amount=-1.0), steps.one("seen", op_of("cast", dtype=dtype), seen))
     return steps.one(node.name, op_of("scale", factor=-course.fill), hidden), WordPairs(0, 1, hides=True)
+
+
+def _of_one_kind(node: Node) -> bool:
+    """Return whether what an input hides is hidden by what a node makes, too."""
+    tensors = [value.tensor for value in (*node.inputs, *node.outputs)]
+    kinds = {tensor.dtype == "bool" for tensor in tensors}
+    return node.op.name in KEEP_HIDING and len(kinds) == 1 and (node.op.name != "add" or kinds == {False})
 
 
 def hides_later(mask: Course, value: Value | None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from netspec.cached.courses import Course
@@ -55,7 +56,7 @@ def with_window(node: Node, words: Value, taken: set[str]) -> tuple[list[Node], 
         kept = Kept("window", past, steps.one("kept", op_of("slice", dim=axis, start=-back), whole))
     (tensor,) = plain.infer(whole.tensor)
     made = Value(tensor)
-    steps.put(Node(node.name, plain, (whole,), (made,), node.span, node.named, ties=node.ties, keys=node.keys))
+    steps.put(replace(node, op=plain, inputs=(whole,), outputs=(made,)))
     return steps.nodes, made, kept
 
 

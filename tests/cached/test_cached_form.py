@@ -96,6 +96,34 @@ def test_cross_attention_reads_the_encoder_once() -> None:
     assert len([shape for shape in shapes if "4, Dim(S), 6" in shape]) == 4  # keys and values of two layers
 
 
+SHARED = """
+netspec: 1
+name: shared
+inputs: {words: {shape: [N, T], dtype: int64, below: 9}}
+network:
+  - embedding: {num_embeddings: 9, embedding_dim: 6}
+  - transpose: {dim0: 1, dim1: 2}
+  - pad: [4, 0]
+  - conv1d: {name: first, out_channels: 6, kernel_size: 3, dilation: 2}
+  - tanh
+  - pad: {name: again, pad: [4, 0]}
+  - share: {step: first, name: second}
+  - transpose: {dim0: 1, dim1: 2}
+  - linear: 9
+"""
+
+
+def test_a_convolution_that_runs_twice_keeps_words_for_each(tmp_path: Path) -> None:
+    (tmp_path / "shared.yaml").write_text(SHARED)
+    graph = netspec.load(tmp_path / "shared.yaml").graph
+    module, form = build_module(graph).eval(), cached_form(graph)
+    words = torch.randint(0, 9, (2, 14), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        got = stepped(form, module.state_dict(), words, words, [3, 1, 1, 6, 1, 2])
+        torch.testing.assert_close(got, module(words), rtol=1e-5, atol=1e-6)
+    assert len(form.states) == 2
+
+
 @pytest.mark.parametrize("name", ["mamba", "wavenet"])
 def test_states_and_windows_do_not_grow(name: str) -> None:
     form = cached_form(netspec.load(name, **DECODERS[name]).graph)
@@ -133,6 +161,15 @@ REFUSED = {
     "its `attn_mask` may show words that come later": (
         "- full: {name: flat, size: [T, T], fill_value: -5.0, dtype: float32, like: words}\n"
         "  - scaled_dot_product_attention: {query: 0, key: 0, value: 0, attn_mask: flat}"
+    ),
+    "its `attn_mask` may show words that come": (  # true are those that come later
+        "- full: {name: flat, size: [T, T], fill_value: -1.0e9, dtype: float32, like: words}\n"
+        "  - triu: {name: ahead, diagonal: 1}\n  - cast: {name: shown, dtype: bool}\n"
+        "  - scaled_dot_product_attention: {query: 0, key: 0, value: 0, attn_mask: shown}"
+    ),
+    "its `attn_mask` may show words that": (  # 1 is added to the scores of those before
+        "- causal_mask: {name: seen, query: 0}\n  - cast: {name: added, dtype: float32}\n"
+        "  - scaled_dot_product_attention: {query: 0, key: 0, value: 0, attn_mask: added}"
     ),
     "it mixes numbers of pairs of words": (
         "- full: {name: flat, size: [T, T], fill_value: -1.0e9, dtype: float32, like: words}\n"
