@@ -11,6 +11,7 @@ import pytest
 import torch
 from onnx import numpy_helper
 
+import netspec
 from netspec.cli import main
 
 SPEC = """netspec: 1
@@ -135,3 +136,17 @@ def test_what_cannot_be_compared_is_told(
         assert main(["export", "wide.yaml", "-o", "wide.onnx"]) == 0
     assert main(["trace", *words]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_program_of_torch_export(folder: Path, capsys: pytest.CaptureFixture[str]):
+    """Its modules have their names, and what lies between counts with the next; inputs have the sizes that it takes."""
+    module = netspec.load("net.yaml").module().eval()
+    torch.export.save(torch.export.export(module, (torch.randn(7, 4),)), "net.pt2")
+    assert main(["trace", "net.yaml", "net.pt2"]) == 0
+    assert "net.yaml and net.pt2 agree in all 2 layers" in capsys.readouterr().out
+    Path("net.yaml").write_text(SPEC.replace("- gelu", "- gelu: {approximate: tanh}"), encoding="utf-8")
+    assert main(["trace", "net.yaml", "net.pt2", "--parting"]) == 1
+    assert "net.yaml:7: net.yaml and net.pt2 part first in `last` (linear): " in capsys.readouterr().out
+    Path("other.pt2").write_bytes(b"nothing")
+    assert main(["trace", "net.yaml", "other.pt2"]) == 2
+    assert "other.pt2 is not a program that torch.export.save wrote" in capsys.readouterr().err

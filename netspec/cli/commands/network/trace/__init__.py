@@ -32,7 +32,8 @@ def add(commands: Commands) -> None:
         metavar="B",
         nargs="?",
         help="an ONNX file, a spec, a run's folder, a file of other weights for A (.pth, .safetensors), or the module "
-        "that A was imported from (MODULE:NAME); default: A, in another precision or on another runtime",
+        "or program that A was imported from (MODULE:NAME, .pt2); default: A, in another precision or on another "
+        "runtime",
     )
     command.add_argument("--variant", metavar="NAME", help="a variant of the spec")
     add_value_arguments(command)

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 from torch import Tensor, nn
+from torch.export import UnflattenedModule, unflatten
 
 from netspec.cli.given_arrays import check_inputs, given_arrays, read_arrays
 from netspec.cli.given_weights import GivenWeights
@@ -68,7 +69,7 @@ def traced(options: Namespace) -> tuple[Trace, Graph | None]:
     module = _original(options, other)
     if module is not None and options.weights is None:
         _take_weights(network, module, other)
-    inputs, sizes = given_inputs(options, network.graph)
+    inputs, sizes = given_inputs(options, network.graph, _sizes_fixed_by(module, network.graph))
     held = _values_of_module(module, network, inputs, other) if module else _values(options, network, other, inputs)
     sides = (network.name, held.name)
     state = network.module.state_dict()
@@ -98,11 +99,15 @@ def _network(options: Namespace, text: str, weights: WeightsSource | None = None
     return _Network(text, *merged(graph, module))
 
 
-def given_inputs(options: Namespace, graph: Graph) -> tuple[dict[str, Tensor], Mapping[str, int]]:
-    """Return the inputs that files hold, or random ones, and the sizes of the latter. Raises ``UsageError``."""
+def given_inputs(
+    options: Namespace, graph: Graph, fixed: Mapping[str, int] | None = None
+) -> tuple[dict[str, Tensor], Mapping[str, int]]:
+    """Return the inputs that files hold, or random ones, and the sizes of the latter, of which the other side may have
+    ``fixed`` some. Raises ``UsageError``.
+    """
     if options.input:
         return given_arrays(options.input, graph, "--input"), {}
-    sizes = {**quick_sizes(graph)[0], **sizes_of(options)}
+    sizes = {**quick_sizes(graph)[0], **(fixed or {}), **sizes_of(options)}
     return example_inputs(graph, sizes), sizes
 
 
@@ -143,13 +148,30 @@ def _values_of_file(runtime: str, network: _Network, file: str | None, inputs: M
 
 
 def _original(options: Namespace, text: str | None) -> nn.Module | None:
-    """The module that is named as Python does, or none."""
+    """The module that is named as Python does, that of a program which `torch.export` made, or none."""
+    if text is not None and text.lower().endswith(".pt2"):
+        from netspec.importer.sources import load_exported
+        from netspec.importer.trying import quiet
+
+        with quiet():
+            return unflatten(load_exported(text))  # a module with the modules that the program was made of
     if text is None or ":" not in text or Path(text).exists():
         return None
     from netspec.importer.sources import find_module, read_argument
 
     given = {name: read_argument(name, value) for name, value in pairs(options.argument, "--argument")}
     return find_module(text, given)
+
+
+def _sizes_fixed_by(module: nn.Module | None, graph: Graph) -> dict[str, int]:
+    """Return the symbolic sizes of a graph that a program was exported with as numbers; other modules fix none."""
+    sizes: dict[str, int] = {}
+    if isinstance(module, UnflattenedModule):
+        for value, read in zip(graph.inputs.values(), module.input_placeholders):
+            for size, own in zip(value.shape, read.meta["val"].shape):
+                if isinstance(size, Dim) and size == Dim.symbol(str(size)) and isinstance(own, int):
+                    sizes[str(size)] = own
+    return sizes
 
 
 def _take_weights(network: _Network, module: nn.Module, name: str) -> None:
