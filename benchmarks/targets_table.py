@@ -32,6 +32,9 @@ the same sizes (what onnx2torch makes, in PyTorch). `float16` is onnxconverter-c
 `quant_pre_process` with `auto_merge` and calibrated on the inputs of the first size: their outputs must be numbers of
 the right shapes, and the difference is what eight bits leave of weights that were never trained. `opset-22` is onnx's
 version converter.
+
+onnxconverter-common leaves a Cast to float32 as it is, so it takes no network that counts positions or casts integers,
+and gives float32 to what reads an output within the network: `netspec export --precision float16` writes both.
 """
 BOUNDS = {"float16": 2e-2, "dynamic-int8": np.inf, "static-int8": np.inf}
 """The differences that are near enough beside those of single precision."""

@@ -17,6 +17,7 @@ from netspec.cli.given_arrays import check_inputs, given_arrays, read_arrays
 from netspec.cli.given_weights import GivenWeights
 from netspec.cli.option_values import graph_of, pairs, sizes_of, weights_of
 from netspec.diagnostics import EnvironmentFault, UsageError
+from netspec.dims import Dim
 from netspec.elaborate.passes.sizes import quick_sizes
 from netspec.graph import Graph
 from netspec.recipes.weights import WeightsSource
