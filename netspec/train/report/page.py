@@ -17,9 +17,15 @@ from netspec.train.report.progress import score
 from netspec.train.store.folder import RunFolder
 from netspec.train.store.history import History, read_history
 
-STYLE = """
-:root { --paper: #fff; --ink: #1f2328; --faint: #656d76; --line: #d8dee4; --band: #f6f8fa;
-  --train: #0072b2; --validation: #d55e00; color-scheme: light dark; }
+COLOURS = (
+    "--paper: #fff; --ink: #1f2328; --faint: #656d76; --line: #d8dee4; --band: #f6f8fa; --train: #0072b2; "
+    "--validation: #d55e00"
+)
+"""The colours of a light page, which the pictures on it have, too."""
+
+STYLE = (
+    f":root {{ {COLOURS}; color-scheme: light dark; }}"
+    + """
 @media (prefers-color-scheme: dark) { :root { --paper: #0d1117; --ink: #e6edf3; --faint: #8d96a0; --line: #30363d;
   --band: #161b22; --train: #56b4e9; --validation: #f0883e; } }
 * { box-sizing: border-box; }
@@ -41,6 +47,7 @@ dt { color: var(--faint); }
 dd { margin: 0; overflow-wrap: anywhere; }
 footer { margin-top: 2.5rem; font-size: .85rem; color: var(--faint); }
 """
+)
 
 
 def write_report(folder: RunFolder, runs: Sequence[RunFolder]) -> None:

@@ -18,6 +18,7 @@ from netspec.train.predict.answers import Answer, Predictor
 from netspec.train.predict.given import GivenRows, answers_for
 from netspec.train.predict.trained_run import TrainedRun, guard_ended
 from netspec.train.report.curves import curves_svg
+from netspec.train.report.page import COLOURS
 from netspec.train.report.progress import score
 from netspec.train.start.here import RecipeValue, resume_here, values_of, written
 from netspec.train.start.resumption import resumption
@@ -59,7 +60,8 @@ class SavedRun:
             lines = (f"<tr>{''.join(f'<td>{html(cell)}</td>' for cell in row)}</tr>" for row in rows)
             parts.append(f"<table>{''.join(lines)}</table>")
         history = read_history(RunFolder(self.path))
-        return "\n".join([*parts, *([curves_svg(history)] if history.epochs else [])])
+        body = "\n".join([*parts, *([curves_svg(history)] if history.epochs else [])])
+        return f'<div style="{COLOURS}; background: var(--paper); color: var(--ink)">{body}</div>'
 
     @property
     def finished(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import types
@@ -314,6 +315,8 @@ def test_a_notebook_shows_one_table(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     page = run._repr_html_()
     assert f"<td>{run.scores['validation']['loss']:.4f}</td>" in page
     assert "<svg" in page
+    used = set(re.findall(r"var\((--\w+)", page))
+    assert used == {name for name in used if f"{name}: #" in page}  # a notebook has no style of the report's
 
 
 def test_the_names_are_light():
