@@ -20,6 +20,7 @@ from onnx import helper
 
 from netspec.diagnostics import UsageError
 from netspec.emit.onnx.notes import KEY, SIZES
+from netspec.runtime.onnx.between_casts import half_of, put_between_casts
 from netspec.runtime.onnx.fixed_noise import fix_noise
 from netspec.runtime.onnx.given import check_inputs, read_model
 from netspec.runtime.onnx.session import open_on
@@ -54,12 +55,15 @@ def trace_files(
 ) -> Trace:
     """Return how the layers of two files differ on these inputs.
 
-    Raises ``UsageError`` where the files have no layer in common.
+    Raises ``UsageError`` where the files have no layer in common, or the first is in 16 bits.
     """
     first, second = _Opened(one), _Opened(other)
+    if first.half:
+        raise UsageError(f"{one.path} is in {first.half}, and its layers run on what the other's give: name it second")
     ours, theirs = first.run(inputs), second.run(inputs)
     halves = any(each.dtype == np.float16 for each in (*ours.values(), *theirs.values()))
-    bound = bound if bound is not None else max(TOLERANCE, 4 * float(np.finfo(np.float16).eps) if halves else 0.0)
+    coarsest = second.half or ("float16" if halves else "float32")
+    bound = bound if bound is not None else max(TOLERANCE, 4 * torch.finfo(getattr(torch, coarsest)).eps)
     given: Arrays = {**ours, **inputs}  # what the first file's layers read, with the second one's values
     for layer, twin in first.paired(second):
         given.update((name, theirs[twice]) for name, twice in zip(layer.outputs, twin.outputs))
@@ -118,6 +122,7 @@ class _Opened:
         self.model, self.file = read_model(file.path), file
         self.weights = {each.name: each for each in self.model.graph.initializer}
         self.outputs = [each.name for each in self.model.graph.output]
+        self.half = half_of(self.model)
         self.layers = [*self._layers()]
 
     def _layers(self) -> Iterator[_FileNodes]:
@@ -157,8 +162,10 @@ class _Opened:
         tapped.CopyFrom(self.model)
         there = {each.name for each in tapped.graph.output}
         tapped.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in there)
-        made = self._made(tapped, inputs)
-        return dict(zip((each.name for each in tapped.graph.output), made))
+        names = {each.name: None for each in tapped.graph.output}
+        if self.half:
+            put_between_casts(tapped)
+        return dict(zip(names, self._made(tapped, inputs)))
 
     def alone(self, layer: _FileNodes, given: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """Return what a layer by itself makes of its inputs."""

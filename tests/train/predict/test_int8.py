@@ -177,3 +177,11 @@ def test_half_is_judged_too(run: str, capsys: pytest.CaptureFixture[str]):
     assert own == pytest.approx(whole, abs=0.01)
     assert main(["export", run, "--precision", "float16", "-o", "half.onnx", "--calibrate", "x.png"]) == 2
     assert main(["export", run, "--precision", "bfloat16", "-o", "half.onnx"]) == 0
+    assert main(["export", run, "-o", "whole.onnx"]) == 0
+    capsys.readouterr()
+    assert main(["trace", "whole.onnx", "half.onnx"]) == 0
+    assert "agree in all 5 layers" in capsys.readouterr().out
+    assert main(["trace", "half.onnx", "whole.onnx"]) == 2
+    assert "half.onnx is in bfloat16" in capsys.readouterr().err
+    assert main(["export", run, "--precision", "bfloat16", "--with-prepare", "-o", "raw.onnx"]) == 0
+    assert "verified: `netspec predict` and the file agree to" in capsys.readouterr().out
