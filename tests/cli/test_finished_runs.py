@@ -137,3 +137,11 @@ def test_a_run_that_has_not_ended(capsys: pytest.CaptureFixture[str]):
     Path("half/result.json").unlink()
     assert main(["compare", "runs/net/1", "half"]) == 2
     assert "half is not finished; to resume:\n  netspec train --resume half\n" in capsys.readouterr().err
+
+
+def test_weights_that_runs_began_from_are_compared(capsys: pytest.CaptureFixture[str]):
+    for name, weights in (("tuned-1", "runs/net/1"), ("tuned-2", "{from: runs/net/1, skip: '2.*'}")):
+        assert main(["train", "net.yaml", "-o", name, "--weights", weights]) == 0
+    capsys.readouterr()
+    assert main(["compare", "tuned-1", "tuned-2"]) == 0
+    assert "skip [2.*]" in capsys.readouterr().out

@@ -21,6 +21,7 @@ import pytest
 from browser import Watch, launched, needs_browser
 from playwright.sync_api import expect
 
+from netspec.cli import main
 from netspec.cli.commands.network.serve import site
 
 pytestmark = pytest.mark.slow
@@ -296,3 +297,8 @@ def test_a_request_has_its_time(monkeypatch: pytest.MonkeyPatch):
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_a_file_that_is_not_there_is_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["serve", str(tmp_path / "nope.yaml"), "--port", "0"]) == 2
+    assert "no such file" in capsys.readouterr().err

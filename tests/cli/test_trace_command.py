@@ -150,3 +150,13 @@ def test_a_program_of_torch_export(folder: Path, capsys: pytest.CaptureFixture[s
     Path("other.pt2").write_bytes(b"nothing")
     assert main(["trace", "net.yaml", "other.pt2"]) == 2
     assert "other.pt2 is not a program that torch.export.save wrote" in capsys.readouterr().err
+
+
+def test_a_file_in_8_bits_beside_one_in_32(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    body = "[conv2d: {out_channels: 4, kernel_size: 3}, relu, global_avg_pool, linear: 2]"
+    Path("net.yaml").write_text(f"netspec: 1\nname: net\ninputs: {{x: [N, 3, 8, 8]}}\nnetwork: {body}\n")
+    np.save("rows.npy", np.random.default_rng(0).standard_normal((16, 3, 8, 8), np.float32))
+    assert main(["export", "net.yaml", "-o", "whole.onnx"]) == 0
+    assert main(["export", "net.yaml", "--precision", "int8", "--calibrate", "rows.npy", "-o", "bytes.onnx"]) == 0
+    assert main(["trace", "whole.onnx", "bytes.onnx"]) in (0, 1)

@@ -8,7 +8,7 @@ from netspec.elaborate.building.reserved import RESERVED_NAMES, free_name, why_r
 def is_torch_s(name: str) -> bool:
     """Return whether a name of modules is torch's own: other packages, such as transformers, add theirs."""
     value = getattr(nn.Sequential, name, None)
-    return not getattr(value, "__module__", "").startswith("transformers")
+    return not str(getattr(value, "__module__", "")).startswith("transformers")
 
 
 def test_all_names_of_modules_are_taken() -> None:

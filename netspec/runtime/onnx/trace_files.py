@@ -65,11 +65,16 @@ def trace_files(
     coarsest = second.half or ("float16" if halves else "float32")
     bound = bound if bound is not None else max(TOLERANCE, 4 * torch.finfo(getattr(torch, coarsest)).eps)
     given: Arrays = {**ours, **inputs}  # what the first file's layers read, with the second one's values
-    for layer, twin in first.paired(second):
+    pairs = [
+        (layer, twin)
+        for layer, twin in first.paired(second)
+        # one name may be that of other values, where one file has joined nodes and the other has not
+        if all(ours[name].shape == theirs[twice].shape for name, twice in zip(layer.outputs, twin.outputs))
+    ]
+    for layer, twin in pairs:
         given.update((name, theirs[twice]) for name, twice in zip(layer.outputs, twin.outputs))
     layers = [
-        _compared(first, layer, [theirs[name] for name in twin.outputs], ours, given, bound)
-        for layer, twin in first.paired(second)
+        _compared(first, layer, [theirs[name] for name in twin.outputs], ours, given, bound) for layer, twin in pairs
     ]
     if not layers:
         raise UsageError(f"{one.path} and {other.path} have no layer in common: they are of other networks")

@@ -35,6 +35,10 @@ def answers_for(predictor: Predictor, rows: GivenRows) -> Iterator[Answer]:
         for each in rows:
             yield from predictor.answers(os.fspath(each))
         return
+    if isinstance(rows, (list, tuple)) and rows and all(map(_is_picture, rows)):
+        for each in rows:
+            yield from answers_for(predictor, each)
+        return
     try:
         inputs = in_memory(predictor.reader, rows)
     except DataFault as fault:
@@ -45,6 +49,8 @@ def answers_for(predictor: Predictor, rows: GivenRows) -> Iterator[Answer]:
 def in_memory(reader: InputReader, rows: Any) -> PredictInputs:
     """Return rows in memory, as if they had been read from a file."""
     path, columns = Path(NAME), reader.table_columns()
+    if _is_picture(rows):
+        return reader.picture(rows, path)
     if columns and (table := table_of(rows)) is not None:
         return reader.of_table(table, columns, path)
     if isinstance(rows, Mapping):
@@ -74,17 +80,20 @@ def table_of(rows: Any) -> RawTable | None:
 
 
 def array_of(value: Any) -> np.ndarray:
-    """Return a tensor, an array, a picture or nested lists as an array; a picture in colour with its channels first."""
+    """Return a tensor, an array or nested lists as an array."""
     if isinstance(value, Tensor):
         return value.detach().cpu().numpy()
-    array = np.array(value)  # its own: what others hold may not be written to
-    is_picture = hasattr(value, "getbands") and array.ndim == 3
-    return array.transpose(2, 0, 1) if is_picture else array
+    return np.array(value)  # its own: what others hold may not be written to
 
 
 def _plain(value: Any) -> Any:
     """Return a number of NumPy's or PyTorch's as one of Python's."""
     return value.item() if hasattr(value, "item") else value
+
+
+def _is_picture(value: Any) -> bool:
+    """Return whether something is a picture of Pillow's, which need not be loaded to tell."""
+    return hasattr(value, "getbands") and hasattr(value, "getexif")
 
 
 def _is_value(value: Any) -> bool:

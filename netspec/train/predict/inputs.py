@@ -139,14 +139,22 @@ class InputReader:
         return self.read[0], self.columns[self.read[0]]
 
     def image(self, path: Path) -> PredictInputs:
-        """Return an image, [1, C, H, W], in the size of the training images, grey or in colour as they were."""
+        """Return the image of a file, [1, C, H, W], in the size and the colours of the training images."""
+        return self.decoded(path, lambda decode: decode(path))
+
+    def picture(self, image: Any, path: Path) -> PredictInputs:
+        """Return a picture of Pillow's as the image of a file, which messages call ``path``."""
+        return self.decoded(path, lambda decode: decode.converted(image, str(path)))
+
+    def decoded(self, path: Path, decode: Callable[[Decoder], np.ndarray]) -> PredictInputs:
+        """Return an image, [1, C, H, W], as a decoder of the training images' form reads it."""
         name, column = self.only(path, "an image", 3)
         shape, last = column.shape, column.shape[0] not in (1, 3) and column.shape[2] in (1, 3)
         channels, height, width = (shape[2], *shape[:2]) if last else shape
         if channels not in (1, 3):
             raise UsageError(f"{path} is an image, but the network's have {channels} channels")
         size = None if height is None or width is None else (height, width)
-        pixels = torch.from_numpy(Decoder(Path(), channels == 1, size)(path))
+        pixels = torch.from_numpy(decode(Decoder(Path(), channels == 1, size)))
         pixels = pixels.permute(1, 2, 0).contiguous() if last else pixels
         return PredictInputs([str(path)], {name: self.meaning.scaled(name, str(path), pixels[None])})
 

@@ -122,6 +122,8 @@ def _draw_layers(runs: Mapping[str, Compared], styles: Styles, kind: str, axis: 
         axis.plot([at / (len(sizes) - 1) for at, _ in known], shares, **styles[label] | few)
     low, high = min(seen, default=1.0), max(seen, default=1.0)
     axis.set_yscale("log")
+    axis.yaxis.set_major_formatter("{x:g}")  # matplotlib's own writes TeX, which is a text here
+    axis.yaxis.set_minor_formatter("")
     axis.set_ylim(min(low / 2, 0.05), max(high * 2, 20.0))
     for bound, name in ((VANISHED, "vanished"), (EXPLODED, "exploded")):
         if low < bound < high:

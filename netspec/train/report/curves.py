@@ -155,5 +155,4 @@ def finish(axis: Any, title: str, values: Sequence[float]) -> None:
         axis.set_yscale("log", subs=[2, 5])
         few = max(finite) < FEW_DECADES * min(finite)
         axis.yaxis.set_minor_formatter("{x:g}" if few else "")
-        if few:
-            axis.yaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_major_formatter("{x:g}")  # matplotlib's own writes TeX, which is a text here

@@ -106,6 +106,7 @@ def rate_svg(curve: RateCurve) -> str:
             axis.axvspan(*(curve.rates[at] for at in places), color=FAINT, alpha=0.15, linewidth=0)
             axis.axvline(suggested, color=COLOURS[1], linewidth=1.4, label=f"suggested: {rounded(suggested)}")
         axis.set_xscale("log")
+        axis.xaxis.set_major_formatter("{x:g}")  # matplotlib's own writes TeX, which is a text here
         axis.set_xlabel("learning rate")
         axis.set_title("loss")
         axis.tick_params(length=3)

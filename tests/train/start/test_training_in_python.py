@@ -242,6 +242,11 @@ def test_pictures_and_arrays_of_pictures():
     for rows in (Image.open("one.png"), pixels, pixels[None], torch.from_numpy(pixels)[None, None]):
         (answer,) = run.predict(rows)
         assert answer.probabilities == wanted.probabilities
+    picture = Image.open("one.png")
+    for mode in ("1", "P", "LA", "RGB", "RGBA"):
+        (answer,) = run.predict(picture.convert(mode))
+        assert answer.probabilities == wanted.probabilities, mode
+    assert [each.probabilities for each in run.predict([picture, picture])] == 2 * [wanted.probabilities]
     many = read_data(run.model.graph).test.tensors["image"][:7]
     assert len(run.predict(many)) == 7
 

@@ -30,8 +30,11 @@ def run(options: Namespace) -> int:
     from netspec.cli.option_values import graph_of
     from netspec.diagnostics import UsageError
     from netspec.pipeline import find_spec
+    from netspec.syntax.files import read_source
 
     if options.port is not None and not 0 <= options.port <= 65535:
         raise UsageError(f"--port takes a number up to 65535, not {options.port}")
     spec, _ = find_spec(options.spec)
+    if not spec.exists():
+        read_source(spec)  # tells so at once, with the names of those that are there
     return serve(spec, lambda: graph_of(options), options.port, options.open)

@@ -20,6 +20,7 @@ from netspec.diagnostics import UsageError
 from netspec.graph import Graph
 from netspec.recipes.base import Ingredient
 from netspec.recipes.recipe import Recipe
+from netspec.recipes.weights import WeightsSource
 from netspec.text.quoting import markdown
 from netspec.train.predict.trained_run import guard_ended
 from netspec.train.report.comparison import Compared, draw_comparison
@@ -155,6 +156,8 @@ def said(recipe: Recipe, key: str) -> str:
     """Return a key of a recipe in words, as the heading of a run has them."""
     value = getattr(recipe, "losses" if key == "loss" else key, None)
     value = getattr(recipe.settings, key, None) if value is None else value
+    if isinstance(value, WeightsSource):
+        return plain({key: each for key, each in value.plain().items() if each})
     each = [*value.values()] if isinstance(value, Mapping) else [*value] if isinstance(value, tuple) else [value]
     ingredients = [one for one in each if isinstance(one, Ingredient)]
     if ingredients:
