@@ -95,8 +95,8 @@ def load_source(
 ) -> Loaded:
     """Read a spec from a text, as an editor holds it. Raises ``SpecError`` with every fault of form.
 
-    ``tree`` is where the files that it leads to come from (default: the disk), ``path`` its own place there (default:
-    the name of the source).
+    ``tree`` is where the files that it leads to come from, ``path`` its own place there (default: as they are beside
+    the file that the source is named by; beside a run's spec, as the run has saved them).
     """
     report = Report()
     document = parse(source, report, limits)
@@ -105,10 +105,12 @@ def load_source(
     assert document is not None
     sources: list[Source] = []
     if LEADS_ELSEWHERE.search(source.text):
-        from netspec.sources.imports import DISK  # most specs need no other file
-        from netspec.sources.networks import link
+        from netspec.sources.networks import link  # most specs need no other file
+        from netspec.sources.runs import tree_around
 
-        document, spec, sources = link(document, source, report, limits, tree or DISK, path)
+        if tree is None:
+            tree, path = tree_around(path or Path(source.name))
+        document, spec, sources = link(document, source, report, limits, tree, path)
     else:
         spec = read_spec(document, report)
     report.raise_if_any()
@@ -124,9 +126,11 @@ def show_spec(target: str | Path, limits: FileLimits = DEFAULT) -> str:
     loaded = load_spec(target, limits)
     if not loaded.imported:
         return loaded.source.text
+    from netspec.sources.runs import tree_around
     from netspec.sources.showing import show
 
-    return show(loaded.source, Path(loaded.source.name), limits)
+    tree, path = tree_around(Path(loaded.source.name))
+    return show(loaded.source, path, limits, tree)
 
 
 def load_revision(target: str, revision: str, limits: FileLimits = DEFAULT) -> Loaded:

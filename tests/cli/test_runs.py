@@ -90,6 +90,13 @@ def test_what_a_run_leaves(project: Path):
     assert Path("runs/tumours/1/curves.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("command", ["check", "shapes", "show", "explorer"])
+def test_a_spec_in_a_run_reads_what_the_run_has_saved(project: Path, command: str, capsys: pytest.CaptureFixture[str]):
+    """The files beside the spec that it imports are gone."""
+    assert main([command, "runs/tumours/1/spec.yaml"]) == 0
+    assert "no file" not in capsys.readouterr().err
+
+
 def test_the_report_says_what_the_run_found(project: Path):
     page = Path("runs/tumours/1/report.html").read_text()
     result = json.loads(Path("runs/tumours/1/result.json").read_text())

@@ -20,7 +20,8 @@ from netspec.plugins import plugins
 from netspec.recipes import Column
 from netspec.recipes.data.base import Transform
 from netspec.recipes.data.table_column import columns_from
-from netspec.sources.imports import DISK, Disk
+from netspec.sources.imports import DISK
+from netspec.sources.runs import SOURCES, ZOO, RunSources
 from netspec.syntax import STDIN
 from netspec.text.quoting import shell
 from netspec.train.data import Data, Meaning
@@ -32,24 +33,7 @@ from netspec.train.store.folder import RunFolder
 from netspec.weights.files.safetensors import damaged, read_tensors, write_tensors
 
 MEANING = "data.json"
-SOURCES = "sources"
-ZOO = ".zoo"
 STATES = "transforms.safetensors"
-
-
-class RunSources(Disk):
-    """The files that a run has saved of its spec's imports: no path leads out of their folder."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-
-    def project_of(self, path: Path) -> Path:
-        """Return the folder that imports may not leave."""
-        return self.folder.absolute()
-
-    def zoo(self, name: str) -> tuple[Path, str | None] | None:
-        """Return the file and the variant that a name of the zoo meant when the run began."""
-        return zoo.find(name, self.folder / ZOO)
 
 
 @dataclass(frozen=True, slots=True)
