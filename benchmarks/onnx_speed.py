@@ -62,7 +62,7 @@ NETWORKS: dict[str, tuple[Callable[[], Made], int]] = {
     "gpt2_cached": (partial(cached_word, "gpt2", 50257), 41),
     "lstm_lm": (partial(words, "lstm_lm", 28), 41),
 }
-"""What is run, and the rounds."""
+"""The networks that are run, and the rounds of each."""
 LOADS = 9
 
 

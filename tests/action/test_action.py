@@ -66,7 +66,7 @@ class Repository:
         return self.git("rev-parse", "HEAD")
 
     def report(self, base: str, folder: Path | None = None, **variables: str) -> tuple[str, dict[str, str], str]:
-        """What is said on stdout, the outputs, and the summary."""
+        """Return what is said on stdout, the outputs, and the summary."""
         report, outputs = self.outside / "report", self.outside / "outputs"
         shutil.rmtree(report, ignore_errors=True)
         outputs.unlink(missing_ok=True)

@@ -195,7 +195,7 @@ SCHEDULES = {
 
 @pytest.mark.parametrize("name", [*SCHEDULES])
 def test_a_schedule_that_leads_to_the_end(name: str, capsys: pytest.CaptureFixture[str]):
-    """What comes after the steps that it was planned for has its last rate, or it is stretched: by torch's formula."""
+    """Return the schedule of an extended run by torch's formula: its last rate goes on, or it is stretched."""
     planned, total = 3 * STEPS_PER_EPOCH, 5 * STEPS_PER_EPOCH
     assert main(["train", "net.yaml", "--set", f"train.schedule={name}"]) == 0
     shutil.copytree("runs/net/1", "stretched")

@@ -90,7 +90,7 @@ def test_what_a_run_leaves(project: Path):
     assert Path("runs/tumours/1/curves.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("command", ["check", "shapes", "show", "explorer"])
+@pytest.mark.parametrize("command", ["check", "shapes", "show"])
 def test_a_spec_in_a_run_reads_what_the_run_has_saved(project: Path, command: str, capsys: pytest.CaptureFixture[str]):
     """The files beside the spec that it imports are gone."""
     assert main([command, "runs/tumours/1/spec.yaml"]) == 0

@@ -11,21 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import Watch, launched, needs_browser
+from browser import Watch, needs_browser
 from playwright.sync_api import Browser, Page, expect
 
 from netspec import zoo
-from netspec.diagnostics import Report, Source
-from netspec.elaborate import elaborate
+from netspec.diagnostics import Source
 from netspec.emit.diff import Diff
 from netspec.emit.explorer import comparison_page
 from netspec.emit.explorer.compared import compared_data
 from netspec.emit.explorer.compared.texts import paired_texts
 from netspec.emit.table import ShapeTable
 from netspec.graph import Graph, Node, walk
-from netspec.pipeline import compile_spec
-from netspec.spec import read_spec
-from netspec.syntax import parse
+from netspec.pipeline import compile_loaded, compile_spec, load_source
 
 pytestmark = pytest.mark.slow
 
@@ -64,19 +61,7 @@ network:
 
 
 def compiled(text: str, name: str = "it.yaml") -> Graph:
-    report = Report()
-    tree = parse(Source(name, text), report)
-    assert tree is not None
-    spec = read_spec(tree, report)
-    report.raise_if_any()
-    assert spec is not None
-    return elaborate(spec, report, source=name)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as found:
-        yield found
+    return compile_loaded(load_source(Source(name, text)))
 
 
 Opener = Callable[..., Page]
@@ -141,7 +126,7 @@ STEPS = """() => {
 
 
 def costs_of(graph: Graph) -> Counter[tuple[int, int]]:
-    """How often each pair of parameters and MACs is a step's, by the shape table."""
+    """The number of times that each pair of parameters and MACs is a step's, by the shape table."""
     return Counter((line.params, line.macs) for line in ShapeTable(graph))
 
 

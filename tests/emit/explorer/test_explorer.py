@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import Watch, launched, needs_browser
+from browser import Watch, needs_browser
 from clock import at_most
 from devices import made_device
 from places import CASES
@@ -19,17 +19,14 @@ import netspec
 from netspec import zoo
 from netspec.analysis.memory import Memory
 from netspec.analysis.step_time import StepTime
-from netspec.diagnostics import Report, Source
+from netspec.diagnostics import Source
 from netspec.dims import Dim, evaluate, evaluate_shape, floor_div
-from netspec.elaborate import elaborate
 from netspec.emit.explorer import LayerDifferences, explorer_page
 from netspec.emit.explorer.data import explorer_data
 from netspec.emit.explorer.formulas import formula
 from netspec.emit.table import ShapeTable
 from netspec.graph import Graph
-from netspec.pipeline import compile_spec
-from netspec.spec import read_spec
-from netspec.syntax import parse
+from netspec.pipeline import compile_loaded, compile_spec, load_source
 from netspec.text.quantities import short_seconds
 
 pytestmark = pytest.mark.slow
@@ -90,19 +87,7 @@ network:
 
 
 def compiled(text: str, name: str = "it.yaml") -> Graph:
-    report = Report()
-    tree = parse(Source(name, text), report)
-    assert tree is not None
-    spec = read_spec(tree, report)
-    report.raise_if_any()
-    assert spec is not None
-    return elaborate(spec, report, source=name)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as found:
-        yield found
+    return compile_loaded(load_source(Source(name, text)))
 
 
 Opener = Callable[..., Page]

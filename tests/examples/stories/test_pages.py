@@ -1,4 +1,4 @@
-"""What the pages of the stories show is what their scripts do."""
+"""The pages of the stories show the very commands that their scripts run."""
 
 from __future__ import annotations
 

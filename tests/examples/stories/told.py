@@ -16,5 +16,5 @@ class Story:
     page: str
 
     def between(self, start: str, end: str) -> str:
-        """What was printed after one text, up to another."""
+        """Return what was printed after one text, up to another."""
         return self.out.partition(start)[2].partition(end)[0]
