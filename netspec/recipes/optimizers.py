@@ -205,7 +205,7 @@ class Newton(Optimizer):
     """
 
     name = "newton"
-    torch = "netspec.train.newton.DampedNewton"
+    torch = "netspec.train.optimize.newton.DampedNewton"
     closure = True
     backward = False
 

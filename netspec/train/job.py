@@ -19,13 +19,14 @@ from netspec.train.beforehand import guard_start
 from netspec.train.loop.last_epochs import remove_epochs
 from netspec.train.memory.fitting import fit_memory, plan_record
 from netspec.train.optimize.class_weights import has_loss_weights, read_loss_weights, write_loss_weights
+from netspec.train.reading import read_data, recipe_of
 from netspec.train.report.curves import draw_curves
 from netspec.train.report.judged.judgement import write_judgement
 from netspec.train.report.onnx_metadata import metadata_of
 from netspec.train.report.page import write_report
 from netspec.train.report.progress import Progress, shown
 from netspec.train.run import Result, Run
-from netspec.train.setup import Setup, chosen_device, read_data, recipe_of
+from netspec.train.setup import Setup, chosen_device
 from netspec.train.store.adapter import write_adapter
 from netspec.train.store.checkpoints import digest_of
 from netspec.train.store.folder import RunFolder, environment

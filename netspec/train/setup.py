@@ -16,32 +16,28 @@ import torch
 from torch import Tensor, nn
 
 from netspec.analysis.step_plan import StepPlan
-from netspec.diagnostics import Report, SpecError, UsageError
+from netspec.diagnostics import Report, SpecError
 from netspec.elaborate.reading.values import Reader
-from netspec.elaborate.training.proposed_recipe import how_to_train
-from netspec.elaborate.training.recipe import check_columns, class_count
+from netspec.elaborate.training.recipe import class_count
 from netspec.graph import Graph
 from netspec.graph.recomputed import with_recomputed
 from netspec.recipes import Column
 from netspec.recipes.binding import bind_inputs, bind_target, prepared
 from netspec.recipes.data import Mixing, Transform
-from netspec.recipes.recipe import Recipe
 from netspec.recipes.settings import AUTOCAST
 from netspec.runtime.compile import compile_module, compile_regions
 from netspec.runtime.module import build_module, checked_device
-from netspec.train.data import Data, DataFault, Meaning, Rows
+from netspec.train.data import Data, Rows
 from netspec.train.data.batches import Batches, ColumnBinding, own_scale, prepare_transforms
 from netspec.train.data.division import ClassSampler, class_sampler, split_rows
-from netspec.train.data.meaning import as_trained
 from netspec.train.data.mixing import Mixer
 from netspec.train.data.prefetch import chosen_workers
-from netspec.train.data.targets import judged
 from netspec.train.distributed.strategies import Strategy
-from netspec.train.names import resolve
 from netspec.train.optimize.batch_norms import hold_statistics
 from netspec.train.optimize.class_weights import balanced, known_weights
 from netspec.train.optimize.metrics import Evaluator
 from netspec.train.optimize.objective import Objective
+from netspec.train.reading import recipe_of
 from netspec.train.store.length import Extensions, RunLength
 from netspec.train.world import SINGLE_PROCESS, World, is_worker, local_rank
 from netspec.weights.files.safetensors import TIED, write_tensors
@@ -49,35 +45,6 @@ from netspec.weights.load import LoadedWeights, load_weights
 
 FREE = frozenset({"devices", "strategy", "workers", "checkpoint", "loggers", "published"})
 """Keys that a run may go on with other values of: they do not change what it learns."""
-
-
-def recipe_of(graph: Graph) -> Recipe:
-    """Return the recipe of a graph. Raises ``UsageError`` if its spec does not say how it is trained."""
-    if graph.recipe is None:
-        raise UsageError(f"the spec of {graph.name} does not say how it is trained: {how_to_train(graph)}")
-    return graph.recipe
-
-
-def read_data(graph: Graph, known: Meaning | None = None) -> Data:
-    """Read the data of a graph's recipe, and check them against the network. Raises ``SpecError`` at the spec's line.
-
-    Data for a trained network are read by the meaning of its own, ``known``.
-    """
-    recipe, report = recipe_of(graph), Report()
-    reader, span = Reader(report), recipe.spans["data"]
-    here = recipe.folder_of("data", graph.spec)
-    try:
-        data: Data = resolve(recipe.data.torch)(recipe.data, here, *([known] if recipe.data.knows else []))
-        ranks = {name: len(each.value.shape) for name, each in graph.outputs.items()}
-        repair = "`classes: true` makes 0 and 1 of any two values" if hasattr(recipe.data, "classes") else None
-        data = judged(data, recipe.losses, ranks, known is not None, repair)
-        data = data if known is None else as_trained(data, known)
-    except DataFault as error:
-        reader.error("data-mismatch", error.message, span, help=error.help)
-        raise SpecError(report.diagnostics) from None
-    check_columns(recipe, data.columns, graph.inputs, graph.outputs, graph.requirements, reader)
-    report.raise_if_any()
-    return data
 
 
 class Setup:

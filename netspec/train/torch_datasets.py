@@ -11,7 +11,8 @@ from torch.utils.data import Dataset
 
 from netspec.graph import Graph
 from netspec.train.data.batches import Batches
-from netspec.train.setup import Setup, read_data
+from netspec.train.reading import read_data
+from netspec.train.setup import Setup
 
 
 class Examples(Dataset[tuple[Tensor, ...]]):

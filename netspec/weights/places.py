@@ -18,7 +18,7 @@ from netspec.weights.files.index import FOLDER_FILES, INDEX, shards_of
 from netspec.weights.files.safetensors import SafetensorsFile
 from netspec.weights.keys import tensors_of
 from netspec.weights.report import WeightsReport
-from netspec.weights.runs import LAST, RUNS, last_run
+from netspec.weights.runs import placed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -89,9 +89,7 @@ def open_weights(origin: str, network: str = "", here: Path = Path()) -> OpenedW
         else:
             fetched = hubs.from_hugging_face(origin.removeprefix(HUGGING_FACE))
         return open_files([fetched.path], fetched.told, fetched.facts)
-    path = here / Path(origin).expanduser()
-    if path.name == LAST and not path.exists():
-        path = last_run(here / RUNS if origin == LAST else path.parent)
+    path = placed(origin, here)
     if path.is_dir():
         return open_folder(path)
     if not path.exists():

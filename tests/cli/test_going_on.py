@@ -16,8 +16,9 @@ from torch.nn import functional as F
 from netspec.cli import main
 from netspec.train.optimize.class_weights import read_loss_weights
 from netspec.train.predict.trained_run import TrainedRun
+from netspec.train.reading import read_data
 from netspec.train.run import Run
-from netspec.train.setup import Setup, read_data
+from netspec.train.setup import Setup
 
 pytestmark = pytest.mark.slow
 

@@ -18,7 +18,7 @@ from netspec.cli.commands.training.predict.answers import in_format
 from netspec.train.predict.answers import Answer, Predictor, digits
 from netspec.train.predict.inputs import InputReader
 from netspec.train.predict.trained_run import TrainedRun
-from netspec.train.setup import read_data
+from netspec.train.reading import read_data
 
 TUMOURS = """\
 netspec: 1

@@ -15,7 +15,7 @@ import torch
 
 from netspec.cli import main
 from netspec.train.predict.trained_run import TrainedRun
-from netspec.train.setup import read_data
+from netspec.train.reading import read_data
 
 SPEC = """\
 netspec: 1

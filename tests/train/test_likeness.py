@@ -7,7 +7,7 @@ import torch
 from netspec.pipeline import compile_spec
 from netspec.train.data.meaning import brightness_of, meaning_of, usual_brightness
 from netspec.train.predict.likeness import unlike
-from netspec.train.setup import read_data
+from netspec.train.reading import read_data
 
 
 def test_digits_of_mnist_pass_and_their_negatives_are_told():

@@ -14,7 +14,7 @@ from netspec.diagnostics import UsageError
 from netspec.pipeline import compile_loaded, compile_spec, load_source
 from netspec.recipes.settings import WeightDecay
 from netspec.syntax import STDIN, decode
-from netspec.train.setup import read_data, recipe_of
+from netspec.train.reading import read_data, recipe_of
 
 NETWORKS = {
     "{images: {path: photos, size: 24}}": ("image: [N, 3, 24, 24]", "[flatten, {linear: 4}]"),

@@ -19,8 +19,9 @@ from netspec.pipeline import compile_spec, read_value
 from netspec.recipes import ingredients
 from netspec.runtime.module import build_module
 from netspec.runtime.onnx.verify import export_verified
+from netspec.train.reading import read_data
 from netspec.train.run import Run
-from netspec.train.setup import Setup, read_data
+from netspec.train.setup import Setup
 from netspec.weights.files.safetensors import read_weights
 
 

@@ -9,7 +9,8 @@ import torch
 
 import netspec
 from netspec.train.distributed.strategies import ModelWithLoss, SingleProcess
-from netspec.train.setup import Setup, read_data
+from netspec.train.reading import read_data
+from netspec.train.setup import Setup
 from netspec.weights.files.safetensors import read_weights
 
 SPEC = """\

@@ -12,7 +12,8 @@ from train import small
 import netspec
 from netspec.diagnostics import UsageError
 from netspec.runtime.module import build_module
-from netspec.train.setup import Setup, read_data
+from netspec.train.reading import read_data
+from netspec.train.setup import Setup
 
 
 def test_the_rows_are_those_of_a_run():

@@ -13,7 +13,8 @@ from zoo import vision
 import netspec
 from netspec.cli import main
 from netspec.diagnostics import UsageError
-from netspec.train.setup import Setup, read_data
+from netspec.train.reading import read_data
+from netspec.train.setup import Setup
 
 SPEC = """\
 netspec: 1

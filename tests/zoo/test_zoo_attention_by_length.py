@@ -12,7 +12,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from netspec.pipeline import compile_spec
-from netspec.train.setup import Setup, read_data
+from netspec.train.reading import read_data
+from netspec.train.setup import Setup
 
 TINY = ["width=4", "hidden=8", "train.epochs=null", "train.steps=2"]
 

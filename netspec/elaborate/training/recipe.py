@@ -382,7 +382,11 @@ def shape_help(name: str, value: Value, column: Column) -> str | None:
 
 
 def classes_help(recipe: Recipe, loss: Loss, column: Column) -> str | None:
-    """Return the repair of a table's target that is to be one of several classes, and is read as a number."""
+    """Return the repair of a target that has more words than the network, or is read as a number, as in a table."""
+    if loss.per_class and column.shifted is not None and column.classes is not None:
+        return (
+            f"the embedding and the last layer need {column.classes} rows, one for each word or character of the data"
+        )
     if not loss.per_class or column.dtype != "float32" or not hasattr(recipe.data, "classes"):
         return None
     return f"words, yes and no, or whole numbers are classes by `{recipe.data.name}: {{…, classes: true}}`"

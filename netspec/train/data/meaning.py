@@ -12,6 +12,7 @@ from torch import Tensor
 
 from netspec.recipes import Column
 from netspec.recipes.data.table_column import TableColumn
+from netspec.text.quoting import visible
 from netspec.train.data.base import Data, DataFault, Rows, TensorRows
 
 UNKNOWN = "<unk>"
@@ -169,7 +170,14 @@ def coding_of(words: Sequence[str], used: Iterable[str]) -> Coding:
 def listed(words: Iterable[str]) -> str:
     """Return words as a list for a message, cut off after ten."""
     some = [*words]
-    return ", ".join(f"`{word}`" for word in some[:FEW]) + (f" and {len(some) - FEW} more" if len(some) > FEW else "")
+    return ", ".join(f"`{visible(word)}`" for word in some[:FEW]) + (
+        f" and {len(some) - FEW} more" if len(some) > FEW else ""
+    )
+
+
+def by_character(words: Sequence[str]) -> bool:
+    """Return whether a vocabulary is of characters, special words in angle brackets apart."""
+    return all(len(word) == 1 for word in words if not word.startswith("<"))
 
 
 # Other data, as a network was trained to read them

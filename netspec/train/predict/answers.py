@@ -13,7 +13,8 @@ from netspec.diagnostics import UsageError
 from netspec.recipes.binding import bind_inputs, bind_target, prepared
 from netspec.train.data import TensorRows
 from netspec.train.data.batches import Batch, Batches, ColumnBinding, own_scale, prepare_transforms
-from netspec.train.predict.inputs import InputReader, PredictInputs, by_character
+from netspec.train.data.meaning import by_character
+from netspec.train.predict.inputs import InputReader, PredictInputs
 from netspec.train.predict.trained_run import TrainedRun
 
 BATCH = 256

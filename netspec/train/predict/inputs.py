@@ -19,7 +19,7 @@ from netspec.recipes.data.table_column import TableColumn
 from netspec.text.quoting import visible
 from netspec.train.data import DataFault, Meaning
 from netspec.train.data.arrays import real
-from netspec.train.data.meaning import UNKNOWN, listed
+from netspec.train.data.meaning import UNKNOWN, by_character, listed
 from netspec.train.data.paths import read_text
 from netspec.train.data.readers.class_folders import images_in
 from netspec.train.data.readers.decoder import ENDINGS, Decoder
@@ -340,11 +340,6 @@ def is_array(path: Path) -> bool:
 
 def _fits(sizes: Sequence[int], shape: Sequence[int | None]) -> bool:
     return len(sizes) == len(shape) and all(own in (None, size) for size, own in zip(sizes, shape))
-
-
-def by_character(words: Sequence[str]) -> bool:
-    """Return whether a vocabulary is of characters, special words in angle brackets apart."""
-    return all(len(word) == 1 for word in words if not word.startswith("<"))
 
 
 def _numbered(path: Path, count: int) -> list[str]:

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from netspec.files import write_text
-from netspec.train.data.meaning import UNKNOWN
+from netspec.train.data.meaning import UNKNOWN, by_character
 from netspec.train.predict.answers import END
-from netspec.train.predict.inputs import by_character
 
 LETTER, WORD = r"[\s\S]", r"\w+|[^\w\s]"
 """The parts of a text: each of its characters, or its words and punctuation marks."""

@@ -21,7 +21,8 @@ from netspec.train.data.batches import Batches
 from netspec.train.faults import layer_without_precision
 from netspec.train.optimize.class_weights import read_loss_weights
 from netspec.train.predict.onnx_module import OnnxModule
-from netspec.train.setup import Setup, read_data, recipe_of
+from netspec.train.reading import read_data, recipe_of
+from netspec.train.setup import Setup
 from netspec.train.store.checkpoints import digest_of
 from netspec.train.store.folder import RunFolder
 from netspec.train.store.metadata import changes_of_data, going_on, read_meaning, read_states, rebuild

@@ -10,8 +10,8 @@ from torch import Tensor
 from netspec.diagnostics import UsageError
 from netspec.runtime.decoding.choosing import Choosing, generate
 from netspec.runtime.decoding.decoder import WordDecoder
+from netspec.train.data.meaning import by_character
 from netspec.train.predict.answers import BEGIN, END, Predictor
-from netspec.train.predict.inputs import by_character
 from netspec.train.predict.trained_run import TrainedRun
 
 

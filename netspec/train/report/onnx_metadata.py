@@ -8,7 +8,7 @@ from typing import Any
 from netspec.graph import Graph
 from netspec.recipes.binding import bind_inputs, bind_target, prepared
 from netspec.recipes.recipe import written
-from netspec.train.setup import recipe_of
+from netspec.train.reading import recipe_of
 from netspec.train.store.folder import RunFolder
 from netspec.train.store.metadata import plain_meaning, read_meaning, read_states
 

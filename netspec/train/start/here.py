@@ -21,10 +21,11 @@ from netspec.pipeline import Origin
 from netspec.text.quoting import visible
 from netspec.train.beforehand import cautions
 from netspec.train.job import Ending, Job, complete, first_setup, start
+from netspec.train.reading import recipe_of
 from netspec.train.report.loggers import guard_packages
 from netspec.train.report.notebook import NotebookTable, in_notebook
 from netspec.train.report.progress import Progress, Silent, shown
-from netspec.train.setup import Setup, recipe_of
+from netspec.train.setup import Setup
 from netspec.train.start.memory import guard_memory
 from netspec.train.start.resumption import Resumption
 from netspec.train.store.claim import claimed

@@ -14,7 +14,8 @@ from netspec.graph import Graph
 from netspec.pipeline import Loaded, load_spec
 from netspec.recipes.schedules import Length
 from netspec.text.quoting import shell
-from netspec.train.setup import FREE, Setup, recipe_of
+from netspec.train.reading import recipe_of
+from netspec.train.setup import FREE, Setup
 from netspec.train.start.sameness import differing, facts_of, guard_same
 from netspec.train.store.folder import RunFolder
 from netspec.train.store.history import read_history

@@ -9,7 +9,8 @@ from netspec.recipes import Column
 from netspec.train.beforehand import cautions
 from netspec.train.data import TensorRows
 from netspec.train.data.batches import prepare_transforms
-from netspec.train.setup import Setup, read_data
+from netspec.train.reading import read_data
+from netspec.train.setup import Setup
 from netspec.train.torch_datasets import read_splits
 
 SPEC = """\

@@ -20,9 +20,10 @@ from netspec.train.data.digests import digests_of
 from netspec.train.data.meaning import Changed, as_trained, meaning_of
 from netspec.train.data.readers import images
 from netspec.train.data.readers.images import ImageRows
+from netspec.train.reading import read_data
 from netspec.train.report.progress import Plain
 from netspec.train.run import Run
-from netspec.train.setup import Setup, read_data
+from netspec.train.setup import Setup
 from netspec.train.store.folder import RunFolder
 
 DATA = "{images: {path: pictures, grey: true}}"

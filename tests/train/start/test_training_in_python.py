@@ -19,8 +19,8 @@ from PIL import Image
 import netspec
 from netspec.cli import main
 from netspec.diagnostics import TrainingFault
+from netspec.train.reading import read_data
 from netspec.train.run import Run
-from netspec.train.setup import read_data
 
 pytestmark = pytest.mark.slow
 

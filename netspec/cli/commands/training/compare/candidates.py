@@ -22,9 +22,9 @@ from netspec.graph import Graph
 from netspec.pipeline import Loaded, compile_loaded, load_spec, read_value
 from netspec.text.quoting import json_text
 from netspec.train.job import Job, first_setup
+from netspec.train.reading import recipe_of
 from netspec.train.report.activation_stats import LayerStats, stats_at_start, verdict
 from netspec.train.report.comparison import Compared, draw_comparison
-from netspec.train.setup import recipe_of
 from netspec.train.stopping import stopped_code
 from netspec.train.store.folder import RunFolder
 from netspec.train.store.history import History, read_history

@@ -23,10 +23,11 @@ from netspec.recipes.recipe import Recipe
 from netspec.recipes.weights import WeightsSource
 from netspec.text.quoting import markdown
 from netspec.train.predict.trained_run import guard_ended
+from netspec.train.reading import recipe_of
 from netspec.train.report.comparison import Compared, draw_comparison
 from netspec.train.report.page import duration, plain
 from netspec.train.report.progress import score
-from netspec.train.setup import FREE, recipe_of
+from netspec.train.setup import FREE
 from netspec.train.start.resumption import edits
 from netspec.train.store.folder import RunFolder
 from netspec.train.store.metadata import MEANING, has_meaning, rebuild

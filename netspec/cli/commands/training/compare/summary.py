@@ -9,9 +9,9 @@ from typing import Any
 from netspec.cli.scores import aligned
 from netspec.graph import Graph
 from netspec.train.optimize.metrics import better_way
+from netspec.train.reading import recipe_of
 from netspec.train.report.page import duration
 from netspec.train.report.progress import score
-from netspec.train.setup import recipe_of
 
 NARROWEST_LABEL = 20
 Outcomes = Mapping[str, Mapping[str, Any]]

@@ -12,8 +12,9 @@ from netspec.text.quoting import shell, visible
 from netspec.train.data import Meaning
 from netspec.train.memory.fitting import told_plan
 from netspec.train.memory.step import run_memory
+from netspec.train.reading import recipe_of
 from netspec.train.report.activation_stats import stats_at_start, stats_table
-from netspec.train.setup import Setup, recipe_of
+from netspec.train.setup import Setup
 from netspec.train.store.folder import RunFolder
 from netspec.train.store.metadata import as_path, has_meaning, plugin_words, read_meaning
 

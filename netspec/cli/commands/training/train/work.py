@@ -19,9 +19,10 @@ from netspec.text.quoting import shell
 from netspec.train.beforehand import cautions
 from netspec.train.job import Job, complete, first_setup, start, summary_of
 from netspec.train.loop.rate_search import search
+from netspec.train.reading import read_data, recipe_of
 from netspec.train.report.loggers import guard_packages
 from netspec.train.report.rates import rounded, told, write_rate_page
-from netspec.train.setup import Setup, read_data, recipe_of
+from netspec.train.setup import Setup
 from netspec.train.start.memory import guard_memory
 from netspec.train.start.resumption import Resumption
 from netspec.train.start.sameness import guard_same
