@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Mapping
 from dataclasses import field
 from functools import cache, cached_property
+from pathlib import Path
 
 from netspec import library
 from netspec.checks.check import check_loaded
@@ -17,8 +19,10 @@ from netspec.lsp.outline import Outline
 from netspec.pipeline import load_source
 from netspec.spec import BlockSpec
 from netspec.syntax import parse
+from netspec.syntax.files import read_source
 
 Place = tuple[int, int]
+_NUMBERS = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +36,11 @@ class Instance:
 
 
 class Built:
-    """The graphs of a sound text, with every step that each place of it became."""
+    """The graphs of a sound text, with every step that each place of it became. No other has its ``number``."""
 
     def __init__(self, source: Source, graphs: Mapping[str | None, Graph]):
         self.source, self.graphs = source, graphs
+        self.number = next(_NUMBERS)
         self.variant = next(iter(graphs))
         self.graph = graphs[self.variant]
         self._steps: dict[str | None, dict[Place, list[Instance]]] = {}
@@ -133,6 +138,15 @@ def analyse(name: str, text: str, before: Document | None = None) -> Document:
         message = f"a bug in netspec, not in your spec: {type(found).__name__}: {found}"
         diagnostics = (_at_top(source, "internal", message),)
     return Document(source, diagnostics, outline, tree is not None, built, imported)
+
+
+def analyse_file(path: Path) -> Document:
+    """Read and check a file as it was saved. Raises ``UsageError`` where there is none."""
+    try:
+        source = read_source(path)
+    except SpecError as found:  # it is no text
+        return Document(Source(str(path), ""), tuple(found.diagnostics), Outline(None), False, None)
+    return analyse(source.name, source.text)
 
 
 @cache

@@ -9,25 +9,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from lsprotocol import types
+from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 from pygls.lsp.server import LanguageServer
 from pygls.uris import from_fs_path, to_fs_path
 from pygls.workspace import PositionCodec, TextDocument
 
 from netspec import library, zoo
-from netspec.diagnostics import Diagnostic, Span
+from netspec.diagnostics import Diagnostic, Span, UsageError
 from netspec.lsp.completion import Item, complete
 from netspec.lsp.definition import definition
-from netspec.lsp.document import Document, analyse
+from netspec.lsp.document import Document, analyse, analyse_file
 from netspec.lsp.hints import hints
 from netspec.lsp.hover import hover
 from netspec.lsp.messages import Protocol, speak
+from netspec.lsp.pages import diagram, explorer, summary
 from netspec.lsp.words import word_before
 from netspec.version import __version__
+
+Made = TypeVar("Made")
 
 PAUSE = 0.15
 """Seconds without a keystroke before a document is checked."""
@@ -72,7 +77,9 @@ class NetspecServer(LanguageServer):
         return found.source if found is not None else ""
 
     def report_server_error(self, error: Exception, source: Any) -> None:
-        """Tell of a bug in a line; a request that met one has its answer."""
+        """Tell of a bug in a line; a request that met one has its answer, as has one with wrong parameters."""
+        if isinstance(error, JsonRpcException):
+            return
         print(f"netspec: a bug of netspec: {type(error).__name__}: {error}", file=sys.stderr)
 
     def schedule(self, uri: str, pause: float) -> None:
@@ -89,8 +96,7 @@ class NetspecServer(LanguageServer):
             return
         text, version = document.source, document.version
         before = self.analysed.get(uri)
-        loop = asyncio.get_running_loop()
-        made = await loop.run_in_executor(None, analyse, _name(uri), text, before)
+        made = await self.aside(analyse, _name(uri), text, before)
         self.analysed[uri] = made
         self.pending.pop(uri, None)
         found = [self.diagnostic(made, each) for each in made.diagnostics]
@@ -111,6 +117,10 @@ class NetspecServer(LanguageServer):
         if found is None or (found.source.text != text.removeprefix("\ufeff") and waiting is None):
             found = self.analysed[uri] = analyse(_name(uri), text, found)
         return found
+
+    async def aside(self, make: Callable[..., Made], *arguments: Any) -> Made:
+        """Make something in another thread, so that what is asked for meanwhile is answered."""
+        return await asyncio.get_running_loop().run_in_executor(None, make, *arguments)
 
     def close(self, uri: str) -> None:
         waiting = self.pending.pop(uri, None)
@@ -185,6 +195,7 @@ def make_server() -> NetspecServer:
     _follow_documents(server)
     _complete_words(server)
     _explain_words(server)
+    _show_pages(server)
     return server
 
 
@@ -265,6 +276,53 @@ def _explain_words(server: NetspecServer) -> None:
             types.InlayHint(server.position(lines, line, len(lines[line - 1]) + 1), text, padding_left=True)
             for line, text in found
         ]
+
+
+def _show_pages(server: NetspecServer) -> None:
+    """Have the server answer what netspec's own extensions of editors ask: pages beside the text, and checks of files.
+
+    A ``document`` in their parameters is a URI; ``variant`` and ``shown`` may be null.
+    """
+
+    @server.feature("netspec/summary")
+    async def summed(params: Any) -> dict[str, Any] | None:
+        document = await server.current(_text_of(params, "document"))
+        return summary(document, _may_be_text(params, "variant")) if document is not None else None
+
+    @server.feature("netspec/explorer")
+    async def explored(params: Any) -> dict[str, Any] | None:
+        document = await server.current(_text_of(params, "document"))
+        variant, shown = _may_be_text(params, "variant"), _may_be_text(params, "shown")
+        return await server.aside(explorer, document, variant, shown) if document is not None else None
+
+    @server.feature("netspec/diagram")
+    async def drew(params: Any) -> dict[str, Any] | None:
+        document = await server.current(_text_of(params, "document"))
+        variant = _may_be_text(params, "variant")
+        return await server.aside(diagram, document, variant) if document is not None else None
+
+    @server.feature("netspec/check")
+    async def checked(params: Any) -> list[types.Diagnostic]:
+        """Check a file as it was saved, whether it is open or not."""
+        try:
+            document = await server.aside(analyse_file, Path(_name(_text_of(params, "document"))))
+        except UsageError as fault:
+            raise JsonRpcInvalidParams(str(fault)) from None
+        return [server.diagnostic(document, each) for each in document.diagnostics]
+
+
+def _text_of(params: Any, key: str) -> str:
+    found = _may_be_text(params, key)
+    if found is None:
+        raise JsonRpcInvalidParams(f"`{key}` is a text")
+    return found
+
+
+def _may_be_text(params: Any, key: str) -> str | None:
+    found = getattr(params, key, None)
+    if found is not None and not isinstance(found, str):
+        raise JsonRpcInvalidParams(f"`{key}` is a text")
+    return found
 
 
 def _written(server: NetspecServer, text: str, position: types.Position, line: int, column: int) -> types.Range:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from netspec.analysis.diff import Differences
 from netspec.emit.explorer.compared import compared_data
@@ -19,6 +19,9 @@ from netspec.graph import Graph
 
 if TYPE_CHECKING:
     from netspec.analysis.step_time import StepTime
+
+Host: TypeAlias = Literal["server", "editor"]
+"""Who shows a page that follows its spec."""
 
 SCRIPTS = (
     "formulas.js",
@@ -33,13 +36,16 @@ SCRIPTS = (
     "panes.js",
     "explorer.js",
 )
-LIVE = ("keep.js", "faults.js", "live.js")
+WAYS: dict[Host, str] = {"server": "served.js", "editor": "hosted.js"}
+"""The script by which a page that follows its spec hears of news, by who shows it."""
+FOLLOWING = ("keep.js", "faults.js", "live.js")
 
 
 def explorer_page(
     graph: Graph,
     *,
     version: str | None = None,
+    host: Host = "server",
     times: StepTime | None = None,
     differences: LayerDifferences | None = None,
 ) -> str:
@@ -47,14 +53,15 @@ def explorer_page(
     ``differences``, how far each parts from another form of the network.
 
     The page's policy lets the scripts and styles in it run, by their hashes, and nothing be loaded. One with a
-    ``version`` belongs to a server, which it asks for news, and no one else.
+    ``version`` belongs to its host, which it asks for news, and no one else: `netspec serve`, or an editor.
     """
-    live = version is not None
-    styles = ["explorer.css", *(["live.css"] if live else [])]
     data = explorer_data(graph, times)
     if differences is not None:
         data["apart"] = difference_data(differences, data["levels"], data["nodes"], data["root"])
-    return _page("explorer.html", [*SCRIPTS, *(LIVE if live else [])], styles, version, _as_data(data))
+    if version is None:
+        return _page("explorer.html", SCRIPTS, ["explorer.css"], None, _as_data(data))
+    scripts, styles = [*SCRIPTS, WAYS[host], *FOLLOWING], ["explorer.css", *_styles(host)]
+    return _page("explorer.html", scripts, styles, version, _as_data(data), asks=host == "server")
 
 
 def comparison_page(diff: Differences) -> str:
@@ -67,9 +74,13 @@ def comparison_page(diff: Differences) -> str:
     return _page("explorer.html", scripts, styles, None, _as_data(compared_data(diff)), page="diff")
 
 
-def waiting_page(version: str) -> str:
+def waiting_page(version: str, host: Host = "server") -> str:
     """Return the page of a spec that has not been right yet: it shows the faults until there are none."""
-    return _page("waiting.html", ["live.js"], ["live.css"], version)
+    return _page("waiting.html", [WAYS[host], "live.js"], _styles(host), version, asks=host == "server")
+
+
+def _styles(host: Host) -> list[str]:
+    return ["live.css", *(["hosted.css"] if host == "editor" else [])]
 
 
 def _page(
@@ -79,10 +90,11 @@ def _page(
     version: str | None,
     data: str = "",
     page: str = "explorer",
+    asks: bool = False,
 ) -> str:
     script, style = _joined(scripts), _joined(styles)
     parts = {
-        "policy": _policy(script, style, live=version is not None),
+        "policy": _policy(script, style, asks),
         "version": version or "",
         "style": style,
         "script": script,
@@ -97,9 +109,9 @@ def _page(
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
 
 
-def _policy(script: str, style: str, live: bool) -> str:
+def _policy(script: str, style: str, asks: bool) -> str:
     rules = ["default-src 'none'", f"script-src {_hash(script)}", f"style-src {_hash(style)}", "img-src data:"]
-    rules += ["connect-src 'self'"] if live else []
+    rules += ["connect-src 'self'"] if asks else []
     return "; ".join([*rules, "base-uri 'none'", "form-action 'none'"])
 
 

@@ -1,18 +1,16 @@
 "use strict";
 
-// What its reader has made of a served page is kept while it loads itself anew.
-
-const KEPT = "netspec";
+// What its reader has made of a page is kept while the next version takes its place.
 
 function keep() {
   const { open, heat, selected, numbers, sizes } = state;
   const chosen = [...sizes].map(([name, size]) => [name, String(size)]);
   const theme = document.documentElement.dataset.theme ?? "";
-  sessionStorage.setItem(KEPT, JSON.stringify({ open: [...open], heat, selected, numbers, chosen, theme, view }));
+  memory.write({ open: [...open], heat, selected, numbers, chosen, theme, view });
 }
 
 function restore() {
-  const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
+  const kept = memory.read();
   if (!kept) return;
   state.open = new Set(kept.open);
   if (kept.theme) document.documentElement.dataset.theme = kept.theme;

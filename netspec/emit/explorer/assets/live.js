@@ -1,14 +1,13 @@
 "use strict";
 
-// A page that `netspec serve` gives: it loads itself anew when the spec was saved, shows what is wrong with it, and says
-// when it is no longer what the file says, or when no server answers.
+// A page that follows its spec: it shows the next version, what is wrong with the file, and when the page is no longer
+// what the file says, or when nobody tells it news. served.js and hosted.js have the ways to those who do.
 
-const AGAIN = 1000;
 const STATES = {
   current: "",
   stale: "The file has an error. This is its last valid state.",
   waiting: "",
-  gone: "netspec serve no longer answers. This page tries again every second.",
+  gone: GONE,
 };
 const isWaiting = document.querySelector(".waiting") !== null;
 
@@ -74,7 +73,7 @@ function kindOfLine(line) {
 /** Take news: another version is loaded; a fault, or that it is gone, is shown over this one. */
 function take(news) {
   isAnswered = true;
-  if (!news.fault && news.version !== document.documentElement.dataset.version) return location.reload();
+  if (!news.fault && news.version !== document.documentElement.dataset.version) return showNext();
   const isNew = news.fault !== fault;
   fault = news.fault;
   if (isNew) showFault();
@@ -82,16 +81,10 @@ function take(news) {
   document.dispatchEvent(new CustomEvent("fault", { detail: news }));
 }
 
-/** Listen to the server; where it does not answer, try again until it does. */
-function listen() {
-  const stream = new EventSource("/events");
-  stream.addEventListener("message", (event) => take(JSON.parse(event.data)));
-  stream.addEventListener("error", () => {
-    stream.close();
-    isAnswered = false;
-    showSign();
-    setTimeout(listen, AGAIN);
-  });
+/** Take it that nobody tells news any more. */
+function miss() {
+  isAnswered = false;
+  showSign();
 }
 
 document.addEventListener(
