@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from netspec.checks.unused import is_silenced, warning
+from netspec.checks.warning import is_silenced, warning
 from netspec.diagnostics import Diagnostic
 from netspec.graph import Graph
 from netspec.text.quoting import visible

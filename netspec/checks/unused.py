@@ -11,7 +11,9 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import PurePath
 
 from netspec import library
-from netspec.diagnostics import Diagnostic, Label, Source, Span
+from netspec.checks.unmet_rules import unmet_rules
+from netspec.checks.warning import warning
+from netspec.diagnostics import Diagnostic, Source, Span
 from netspec.graph import Call, Graph, Level, Node, Step, Value, levels_in, parameter_count, walk
 from netspec.spec import Spec
 from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
@@ -19,7 +21,6 @@ from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
 WORD = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
 DOTTED = re.compile(r"[A-Za-z_][A-Za-z_0-9]*(?:\.[A-Za-z_][A-Za-z_0-9]*)+")
 SILENCED = re.compile(r"#\s*netspec:\s*ignore(?:\[([^\]]*)\])?")
-MAKES_WEIGHTS = re.compile(r"weight_norm|spectral_norm")
 QUIET = ("blocks", "import", "name", "doc")
 """The keys of a file under which no block is run."""
 Place = tuple[str, int, int]
@@ -30,8 +31,7 @@ def unused(spec: Spec, document: SyntaxNode, graphs: Iterable[Graph]) -> list[Di
     readings = [Reading(graph) for graph in graphs]
     foreign = {used.spec.network[0].span.source for used in spec.uses.values()}  # what they have unused is theirs
     found = [*unread_steps(readings, foreign), *unread_inputs(spec, readings)]
-    if spec.init and any(MAKES_WEIGHTS.search(source.text) for source in sources_of(spec, foreign)):
-        found += unmet_rules(readings)
+    found += unmet_rules(spec, document.span.source, [reading.graph for reading in readings], foreign)
     if isinstance(document, MapNode):
         found += [*unread_words(spec, document), *unread_locals(document), *unrun_blocks(spec, document)]
     return sorted((each for each in found if not is_silenced(each)), key=lambda each: each.primary.span.order)
@@ -44,10 +44,6 @@ def is_silenced(found: Diagnostic) -> bool:
     lines = [span.source.line(span.line), *([above] if above.lstrip().startswith("#") else [])]
     silenced = [match for line in lines for match in SILENCED.finditer(line)]
     return any(match[1] is None or found.id in re.split(r"[\s,]+", match[1]) for match in silenced)
-
-
-def warning(id: str, message: str, span: Span, label: str = "", help: str | None = None) -> Diagnostic:
-    return Diagnostic(id, message, Label(span, label), help=help, severity="warning")
 
 
 # Steps
@@ -152,40 +148,6 @@ def unread_inputs(spec: Spec, readings: Iterable[Reading]) -> Iterator[Diagnosti
         if name not in read:
             help = f"read it with `from: {name}`, or remove it"
             yield warning("unused-input", f"no output depends on the input `{name}`", given.span, help=help)
-
-
-def sources_of(spec: Spec, foreign: Iterable[Source]) -> set[Source]:
-    """The texts that the steps of a spec stand in, and those of the networks that it uses."""
-    blocks = (block.span.source for block in spec.blocks.values())
-    return {*foreign, *blocks, *(step.span.source for step in spec.network)}
-
-
-def unmet_rules(readings: Iterable[Reading]) -> Iterator[Diagnostic]:
-    """Rules of `init` for weights that `weight_norm` or `spectral_norm` makes of others: there is none of that name."""
-    told: set[Place] = set()
-    for graph in (each.graph for each in readings if each.graph.init):
-        if not any(made_weight(step) for level in levels_in(graph.body) for step in level.steps):
-            continue
-        for path, step, _ in walk(graph.body):
-            if not isinstance(step, Node) or not (made := made_weight(step)):
-                continue
-            for rule in graph.init:
-                if rule.span.order not in told and rule.sets(
-                    step.key(path.removesuffix(step.name), "weight"), step.op.name, "weight"
-                ):
-                    told.add(rule.span.order)
-                    message = f"`{rule.pattern}` does not set the weight of `{path}`, which {made}"
-                    part = "original1" if getattr(step.op, "weight_norm", False) else "original"
-                    help = f"name what it is made of: `'*.parametrizations.weight.{part}': …`"
-                    yield warning("unused-init", message, rule.span, help=help)
-
-
-def made_weight(step: Step) -> str:
-    """Return what a step's weight is made by, where it is made of others; nothing for other steps."""
-    op = step.op if isinstance(step, Node) else None
-    if getattr(op, "weight_norm", False):
-        return "`weight_norm` makes of its norms and its directions"
-    return "`spectral_norm` makes of another one" if getattr(op, "spectral_norm", False) else ""
 
 
 def unread_words(spec: Spec, document: MapNode) -> Iterator[Diagnostic]:

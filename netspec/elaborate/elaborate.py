@@ -66,6 +66,7 @@ def elaborate(
     draft = Draft(network.close(context), inputs, tuple(context.requirements.found.values()), reader, globals)
     draft.declared, draft.below = context.requirements.declared, below
     draft.rules, draft.start = rules, training_start(spec)
+    draft.own = spec.extends.span.source if spec.extends is not None else None
     run_passes(draft)
     assert draft.sizes is not None
     assert draft.init is not None

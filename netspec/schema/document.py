@@ -27,6 +27,7 @@ from netspec.spec import (
 )
 
 CHANGES = "changes of the steps of a body, by their paths: new arguments, or the steps that take the place of one"
+NOTHING = {"type": "null"}
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -64,6 +65,7 @@ def spec_schema() -> Json:
         "weights": any_of(TEXT, form_schema(WeightsSpec)),
         **recipe_schemas(),
         "init": rules,
+        "changed_rules": {"type": ["object", "null"], "additionalProperties": any_of(definition("rule"), NOTHING)},
         "rule": rule_schema(),
         "start": any_of(definition("rule"), rules),
         **step_schemas(),
@@ -77,7 +79,10 @@ def _whole_schema() -> Json:
     network, blocks = whole["properties"]["network"], whole["properties"]["blocks"]
     changed = any_of(network, definition("changes")), {**blocks, "additionalProperties": definition("changed_block")}
     alone = {"required": whole.pop("required"), "properties": {"network": network, "blocks": blocks}}
-    properties = {**whole["properties"], "network": changed[0], "blocks": changed[1]}
+    rules = whole["properties"]["init"]
+    alone["properties"]["init"] = rules
+    changed_rules = {**definition("changed_rules"), "description": rules["description"]}
+    properties = {**whole["properties"], "network": changed[0], "blocks": changed[1], "init": changed_rules}
     given = {"required": ["extends"]}
     return {**whole, "properties": properties, "required": ["netspec", "name"], "if": given, "else": alone}
 

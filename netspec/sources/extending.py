@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from netspec.diagnostics import Report
+from netspec.diagnostics import Report, clipped, did_you_mean
 from netspec.sources.changing import changed_body
 from netspec.spec import Spec
 from netspec.spec.parameters import is_type
@@ -43,7 +43,7 @@ def merged(base: MapNode, own: MapNode, variant: str | None, report: Report) -> 
         **dict.fromkeys(("dims", "inputs", "let", "networks"), by_name),
         **dict.fromkeys(("import", "require"), one_after_another),
         "params": lambda before, after: joined(before, after, {}, with_default),
-        "init": later_last,
+        "init": lambda before, after: later_last(before, after, report),
         "blocks": lambda before, after: joined(before, after, {}, block),
         "network": body,
     }
@@ -111,12 +111,25 @@ def one_after_another(base: SyntaxNode, own: SyntaxNode) -> SyntaxNode:
     return ListNode(own.span, (*before, *after))
 
 
-def later_last(base: SyntaxNode, own: SyntaxNode) -> SyntaxNode:
-    """Return the rules of both, the spec's own behind the base's: the last one that fits counts."""
+def later_last(base: SyntaxNode, own: SyntaxNode, report: Report) -> SyntaxNode:
+    """Return the rules of both, the spec's own behind the base's: the last one that fits counts, and ``null`` removes
+    the base's, one by its pattern or all of them. One that the base does not have is reported.
+    """
+    if _is_null(own):
+        return MapNode(own.span, ())
     if not isinstance(base, MapNode) or not isinstance(own, MapNode):
         return own
+    for pattern, rule in own.entries:
+        if _is_null(rule) and base.get(pattern.text) is None:
+            close = did_you_mean(pattern.text, base.keys())
+            message = f"the base has no rule `{clipped(pattern.text)}` to remove"
+            report.error("unknown-reference", message, pattern.span, help=close)
     kept = tuple(entry for entry in base.entries if own.get(entry[0].text) is None)
-    return MapNode(own.span, (*kept, *own.entries), own.partial)
+    return MapNode(own.span, (*kept, *(entry for entry in own.entries if not _is_null(entry[1]))), own.partial)
+
+
+def _is_null(node: SyntaxNode) -> bool:
+    return isinstance(node, ScalarNode) and node.plain and node.value is None
 
 
 def _entries(node: SyntaxNode | None) -> Entries:

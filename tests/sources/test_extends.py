@@ -128,6 +128,28 @@ def test_rules_of_the_spec_come_behind_those_of_the_base(tmp_path: Path):
     ]
 
 
+def test_null_removes_rules_of_the_base(tmp_path: Path):
+    graph = compile_spec(write(tmp_path, "init: {linear.weight: null, fc.weight: ones}"))
+    assert [(rule.pattern, rule.function) for rule in graph.init] == [("linear.bias", "zeros"), ("fc.weight", "ones")]
+    assert compile_spec(write(tmp_path, "init: null")).init == ()
+    (found,) = faults(write(tmp_path, "init: {linear.weigth: null}"))
+    assert (found.message, found.help) == (
+        "the base has no rule `linear.weigth` to remove",
+        "did you mean `linear.weight`?",
+    )
+
+
+def test_a_rule_of_the_base_for_a_step_that_is_gone_can_be_removed(tmp_path: Path):
+    base = BASE.replace("linear.bias: zeros}", "linear.bias: zeros, fc.bias: ones, 'layer*.bias': ones}")
+    own = "network: {fc: [{linear: {name: head, out_features: 2}}]}\noutputs: {logits: head}"
+    (found,) = faults(write(tmp_path, own, base))
+    assert found.primary.span.source.name.endswith("base.yaml")
+    assert found.help is not None
+    assert found.help.startswith("`init: {fc.bias: null}` in ")
+    graph = compile_spec(write(tmp_path, f"{own}\ninit: {{fc.bias: null}}", base))
+    assert "fc.bias" not in [rule.pattern for rule in graph.init]
+
+
 def test_a_base_may_extend_another_and_import_beside_itself(tmp_path: Path):
     (tmp_path / "lower").mkdir()
     (tmp_path / "lower/blocks.yaml").write_text("netspec: 1\nblocks: {half: {body: [linear: 3]}}\n")

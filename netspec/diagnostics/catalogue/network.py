@@ -139,12 +139,12 @@ NETWORK = {
         beside=(("parts.yaml", "netspec: 1\nblocks: {wide: {body: [linear: 64]}}\n"),),
     ),
     "unused-init": Explanation(
-        "A rule of `init` is for a weight that `weight_norm` or `spectral_norm` makes of others. This is a warning.",
-        "Such a weight has no value of its own to start with: it starts as PyTorch starts it, whatever the rule says.",
-        "network:\n  - conv2d: {out_channels: 8, kernel_size: 3, spectral_norm: true}\n"
-        "init: {conv2d.weight: orthogonal}",
-        "network:\n  - conv2d: {out_channels: 8, kernel_size: 3, spectral_norm: true}\n"
-        "init: {'*.parametrizations.weight.original': orthogonal}",
+        "A rule of `init` sets nothing: no parameter matches it, or the weight is one that `weight_norm` or "
+        "`spectral_norm` makes of others. This is a warning.",
+        "What the rule was written for starts as PyTorch starts it. A weight that is made of others has no value to "
+        "start with.",
+        "network:\n  - linear: {name: fc, out_features: 8}\ninit: {'fcs.*': zeros}",
+        "network:\n  - linear: {name: fc, out_features: 8}\ninit: {'fc.*': zeros}",
     ),
     "unused-parameter": Explanation(
         "No expression in the file, or in the block, uses one of its parameters or locals. This is a warning.",

@@ -26,6 +26,6 @@ def check_rules(draft: Draft) -> None:
     from netspec.elaborate.passes.init_limits import check_shapes  # many specs have none
     from netspec.elaborate.passes.init_rules import check_paths
 
-    check_paths(draft.init, draft.body, draft.reader)
+    check_paths(draft.init, draft.body, draft.reader, draft.own)
     check_shapes(draft.init, draft.body, draft.reader)
     draft.reader.report.raise_if_any()

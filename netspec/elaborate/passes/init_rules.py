@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from netspec.diagnostics import did_you_mean
+from netspec.diagnostics import Source, did_you_mean
 from netspec.elaborate.passes.init_limits import wrong_number
 from netspec.elaborate.reading.arguments import Callee, read_arguments
 from netspec.elaborate.reading.scope import show
@@ -35,6 +35,8 @@ FUNCTIONS: dict[str, dict[str, Any]] = {
 
 ALONE = {"uniform": None, "normal": "std", "trunc_normal": "std"}
 """The argument that a number by itself is, where it is not the first: nobody means the mean by ``{normal: 0.01}``."""
+
+NAMED = "initialisations are named as in torch.nn.init"
 
 TEXTS = {
     "mode": ("fan_in", "fan_out"),
@@ -78,9 +80,8 @@ def read_rule(pattern: ScalarNode, node: Written, reader: Reader, env: Mapping[s
         )
     known = FUNCTIONS.get(function.text)
     if known is None:
-        hint = (
-            did_you_mean(function.text.removesuffix("_"), FUNCTIONS) or "initialisations are named as in torch.nn.init"
-        )
+        hint = did_you_mean(function.text.removesuffix("_"), FUNCTIONS) or NAMED
+        hint = "`null` removes a rule of a spec that this one `extends`" if function.value is None else hint
         raise reader.error("unknown-name", f"no initialisation is named `{function.text}`", function.span, help=hint)
     arguments = _arguments(function, argument, known, reader, env)
     if wrong := wrong_number(function.text, {**known, **arguments}):
@@ -126,8 +127,11 @@ def _number(name: str, node: Written, reader: Reader, env: Mapping[str, Any]) ->
     return value
 
 
-def check_paths(rules: Iterable[InitRule], body: Level, reader: Reader) -> None:
-    """Guard rules for one path: there must be such a parameter. A pattern may match nothing, as ``*.bias`` may."""
+def check_paths(rules: Iterable[InitRule], body: Level, reader: Reader, own: Source | None = None) -> None:
+    """Guard rules for one path: there must be such a parameter. ``check`` warns of patterns that match nothing.
+
+    ``own`` is the text of a spec that extends another one, whose rules it can remove.
+    """
     for rule in rules:
         exact = rule.op is None and rule.keys is None and "*" not in rule.pattern
         if not exact or any(rule.sets(key, node.op.name, name) for _, node, name, key in walk_parameters(body)):
@@ -135,4 +139,6 @@ def check_paths(rules: Iterable[InitRule], body: Level, reader: Reader) -> None:
         help = did_you_mean(rule.pattern, [key for *_, key in walk_parameters(body)])
         if "." not in rule.pattern and (help is None or rule.pattern in OPS):
             help = "name an op and its parameter (`conv2d.weight`), or a path (`fc.weight`, `layer*.bias`)"
+        if own is not None and rule.span.source is not own:
+            help = f"`init: {{{rule.pattern}: null}}` in {own.name} removes the rule"
         reader.error("unknown-reference", f"`{rule.pattern}` matches no parameter", rule.span, help=help)

@@ -45,7 +45,7 @@ def started(
             rule = read_rule(pattern or ScalarNode(written.span, "", "", True), function, reader, env)
         except AlreadyReported:  # the step is as it should be
             continue
-        for at in dict.fromkeys(each.at for each in known):
+        for at in dict.fromkeys(each.at for each in known) or (0,):  # one for nothing stays, so that it can be told
             rules[at].append(replace(rule, keys=frozenset(each.own for each in known if each.at == at)))
     # What a network that is used brings along gives way to what its step says; what steps inside say does not.
     return [
