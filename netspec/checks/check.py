@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from netspec.checks.expect import check_expectation
 from netspec.checks.missing_data import missing_data
-from netspec.checks.unused import is_silenced, unused
+from netspec.checks.unused import unused
+from netspec.checks.warning import is_silenced
 from netspec.dataclass import dataclass
 from netspec.diagnostics import Diagnostic, Report, SpecError
 from netspec.elaborate import ElaborationCache, Limits

@@ -12,7 +12,7 @@ from pathlib import PurePath
 
 from netspec import library
 from netspec.checks.unmet_rules import unmet_rules
-from netspec.checks.warning import warning
+from netspec.checks.warning import is_silenced, warning
 from netspec.diagnostics import Diagnostic, Source, Span
 from netspec.graph import Call, Graph, Level, Node, Step, Value, levels_in, parameter_count, walk
 from netspec.spec import Spec
@@ -20,7 +20,6 @@ from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
 
 WORD = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
 DOTTED = re.compile(r"[A-Za-z_][A-Za-z_0-9]*(?:\.[A-Za-z_][A-Za-z_0-9]*)+")
-SILENCED = re.compile(r"#\s*netspec:\s*ignore(?:\[([^\]]*)\])?")
 QUIET = ("blocks", "import", "name", "doc")
 """The keys of a file under which no block is run."""
 Place = tuple[str, int, int]
@@ -35,15 +34,6 @@ def unused(spec: Spec, document: SyntaxNode, graphs: Iterable[Graph]) -> list[Di
     if isinstance(document, MapNode):
         found += [*unread_words(spec, document), *unread_locals(document), *unrun_blocks(spec, document)]
     return sorted((each for each in found if not is_silenced(each)), key=lambda each: each.primary.span.order)
-
-
-def is_silenced(found: Diagnostic) -> bool:
-    """Return whether a comment silences a warning: ``# netspec: ignore[unused-step]`` on its line, or on one above."""
-    span = found.primary.span
-    above = span.source.line(span.line - 1)
-    lines = [span.source.line(span.line), *([above] if above.lstrip().startswith("#") else [])]
-    silenced = [match for line in lines for match in SILENCED.finditer(line)]
-    return any(match[1] is None or found.id in re.split(r"[\s,]+", match[1]) for match in silenced)
 
 
 # Steps
