@@ -28,9 +28,10 @@ from torch.nn import functional as F
 import netspec
 from netspec.pipeline import compile_spec, read_value
 from netspec.train.data.batches import Batches, seeded
+from netspec.train.reading import read_data
 from netspec.train.report.progress import Plain
 from netspec.train.run import Run
-from netspec.train.setup import Setup, read_data
+from netspec.train.setup import Setup
 from netspec.train.store.folder import RunFolder
 
 import_torchvision()  # before Lightning does, through torchmetrics

@@ -22,8 +22,9 @@ from netspec.graph import Graph
 from netspec.pipeline import compile_spec, read_value
 from netspec.train.data import Data
 from netspec.train.job import Scores, average
+from netspec.train.reading import read_data, recipe_of
 from netspec.train.run import Result, Run
-from netspec.train.setup import Setup, chosen_device, read_data, recipe_of
+from netspec.train.setup import Setup, chosen_device
 from netspec.train.store.folder import RunFolder
 
 HERE = Path(__file__).parent

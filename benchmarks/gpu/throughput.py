@@ -29,9 +29,10 @@ from netspec.pipeline import compile_spec, read_value
 from netspec.runtime.module import checked_device
 from netspec.train.data import Data
 from netspec.train.data.division import HELD_BACK
+from netspec.train.reading import read_data
 from netspec.train.report.progress import Plain
 from netspec.train.run import Run
-from netspec.train.setup import Setup, read_data
+from netspec.train.setup import Setup
 from netspec.train.store.folder import RunFolder
 
 

@@ -50,8 +50,11 @@ class WeightsMatch:
         return [*self.skipped, *self.missing]
 
     def count(self, keys: Iterable[str]) -> int:
-        """Return how many of the keys are those of parameters, but for changes that the source need not have."""
-        return sum(self.tensors[key].learned and not self.tensors[key].added for key in keys)
+        """Return how many of the keys are those of parameters, tied ones counted once, but for changes that the source
+        need not have.
+        """
+        found = (self.tensors[key] for key in keys)
+        return sum(each.learned and not each.added and each.tied not in self.tensors for each in found)
 
 
 def match(
@@ -85,7 +88,8 @@ def match(
     used = {*found.taken.values()}
     used |= {key for pair in aliases.items() if not used.isdisjoint(pair) for key in pair}
     known = {names.get(key, former.get(key)) for key in (*found.skipped, *found.reshaped)}
-    found.unused = [key for key in held if key not in used and key not in known]
+    unused = [key for key in held if key not in used and key not in known]
+    found.unused = [key for key in unused if aliases.get(key) not in unused]
     return found
 
 

@@ -20,6 +20,8 @@ MOST_KEYS = 600
 """Keys that are looked at: what mends these mends those behind them, too."""
 MOST_GROUPS = 9
 NUMBERS = re.compile(r"\d+")
+OWN_NAME = re.compile(r"(weight|bias)(_[ih]h_l\d+(_reverse)?)?|running_(mean|var)|in_proj_(weight|bias)")
+"""Names that torch gives to a module's tensors: what has one of them in a source is not called by another here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +33,21 @@ class Mending:
 
 
 def mending(
-    tensors: Sequence[SpecTensor], held: Mapping[str, Shape], source: WeightsSource, found: WeightsMatch
+    tensors: Sequence[SpecTensor],
+    held: Mapping[str, Shape],
+    source: WeightsSource,
+    found: WeightsMatch,
+    aliases: Mapping[str, str] = {},
 ) -> Mending | None:
-    """Return the renames that would mend near misses; ``None`` where there are none."""
+    """Return the renames that would mend near misses; ``None`` where there are none.
+
+    Some tensors of like shapes are in any two networks: renames count where they mend half of what is missing, or find
+    a place for half of what is left over.
+    """
     best, rename = found, dict(source.rename)
     while best.missing and best.unused and len(rename) - len(source.rename) < MOST_RENAMES:
         trials = [
-            (each, _tried(tensors, held, source, {**rename, each[0]: each[1]}))
+            (each, _tried(tensors, held, source, {**rename, each[0]: each[1]}, aliases))
             for each in _rewritings(best, held, replace(source, rename=rename))
         ]
         better = [(each, trial) for each, trial in trials if trial is not None and _is_better(trial, best)]
@@ -46,7 +56,8 @@ def mending(
         (pattern, replacement), best = max(better, key=lambda pair: len(pair[1].taken))
         rename[pattern] = replacement
     gained = len(best.taken) - len(found.taken)
-    return Mending(rename, gained) if gained > 0 else None
+    enough = gained * 2 >= min(len(found.missing), len(found.unused))
+    return Mending(rename, gained) if gained > 0 and enough else None
 
 
 def parts_that_match(tensors: Sequence[SpecTensor], held: Mapping[str, Shape], source: WeightsSource) -> dict[str, int]:
@@ -61,10 +72,14 @@ def _is_better(trial: WeightsMatch, best: WeightsMatch) -> bool:
 
 
 def _tried(
-    tensors: Sequence[SpecTensor], held: Mapping[str, Shape], source: WeightsSource, rename: Mapping[str, str]
+    tensors: Sequence[SpecTensor],
+    held: Mapping[str, Shape],
+    source: WeightsSource,
+    rename: Mapping[str, str],
+    aliases: Mapping[str, str],
 ) -> WeightsMatch | None:
     try:
-        return match(tensors, held, replace(source, rename=rename))
+        return match(tensors, held, replace(source, rename=rename), aliases)
     except UsageError:  # two keys would become one
         return None
 
@@ -79,9 +94,15 @@ def _rewritings(found: WeightsMatch, held: Mapping[str, Shape], source: WeightsS
     counts: Counter[tuple[str, str]] = Counter()
     for key in found.missing[:MOST_KEYS]:
         name = counterpart(key, unused.get(found.tensors[key].shape, ()))
-        if name is not None:
+        if name is not None and not _are_different(name, key):
             counts[rewriting(name, key)] += 1
     return [each for each, _ in counts.most_common(MOST_TRIED)]
+
+
+def _are_different(one: str, other: str) -> bool:
+    """Return whether two keys are of tensors that torch calls differently, as a weight and a bias."""
+    ends = {key.rpartition(".")[2] for key in (one, other)}
+    return len(ends) == 2 and all(map(OWN_NAME.fullmatch, ends))
 
 
 def counterpart(key: str, names: Sequence[str]) -> str | None:

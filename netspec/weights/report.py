@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 from typing import Any
 
 from netspec.dataclass import dataclass
@@ -19,12 +19,16 @@ FEW = 3
 
 @dataclass(frozen=True, slots=True)
 class WeightsReport:
-    """The match of a source's tensors with a spec's, in words. ``told`` is what the source is called."""
+    """The match of a source's tensors with a spec's, in words. ``told`` is what the source is called.
+
+    ``aliases`` has keys of the source under which a tensor stands once more, with its own.
+    """
 
     told: str
     source: WeightsSource
     held: Mapping[str, Shape]
     found: WeightsMatch
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     @staticmethod
     def of(
@@ -35,7 +39,7 @@ class WeightsReport:
         aliases: Mapping[str, str] = {},
     ) -> WeightsReport:
         """Match, and return what is to be told of it. Raises ``UsageError`` as ``match`` does."""
-        return WeightsReport(told, source, held, match(tensors, held, source, aliases))
+        return WeightsReport(told, source, held, match(tensors, held, source, aliases), aliases)
 
     def line(self) -> str:
         """Return what was matched: ``60 of 62 parameters; `fc` starts anew: 1000 → 10``."""
@@ -67,7 +71,7 @@ class WeightsReport:
     def advice(self) -> str | None:
         """Return the rename that would mend near misses; ``None`` where there are none."""
         found = self.found
-        mended = mending([*found.tensors.values()], self.held, self.source, found)
+        mended = mending([*found.tensors.values()], self.held, self.source, found, self.aliases)
         if mended is None:
             return None
         written = written_source(replace(self.source, rename=mended.rename))

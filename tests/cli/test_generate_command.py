@@ -108,6 +108,8 @@ def test_a_spec_writes_with_weights_and_a_tokenizer(tmp_path: Path, capsys) -> N
     text = written(capsys, "gpt2", "--prompt", "a c d", "--max", "6", *given, *settings)
     numbers = model.generate([0, 2, 3], module, choosing=netspec.Choosing(most=6, ends=(11,)))
     assert text.split() == tokenizer.decode([number for number in numbers if number != 11]).split()
+    assert main(["generate", "gpt2", "--prompt", "a", *given, *settings, "--set", "layers=2"]) == 2
+    assert "own.safetensors has no `transformer.h.1.ln_1.weight`, " in capsys.readouterr().err
     by_text = model.generate("a c d", module, tokenizer=tmp_path / "tokenizer.json", choosing=netspec.Choosing(most=6))
     assert by_text == text.rstrip("\n")
     assert main(["generate", "gpt2", "--prompt", "a", "--tokenizer", str(tmp_path / "none.json")]) == 2

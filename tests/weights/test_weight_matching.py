@@ -163,3 +163,27 @@ def test_tied_tensors_need_one_of_their_keys() -> None:
         found = report("gpt2", {key: shape for key, shape in held.items() if key != left_out})
         found.guard(complete=True)
         assert left_out in found.found.tied
+        assert found.line() == "148 of 148 parameters"
+
+
+def test_a_tensor_with_two_keys_is_one() -> None:
+    tensors = tensors_of(compiled("gpt2")[0])
+    tied = next(tensor for tensor in tensors if tensor.tied)
+    held = {tensor.key: tensor.shape for tensor in tensors}
+    aliases = {tied.key: tied.tied}
+    found = WeightsReport.of("x.pth", tensors_of(compiled("resnet18")[0]), held, WeightsSource("x.pth"), aliases)
+    assert tied.key not in found.found.unused
+    assert len(found.found.unused) == 148
+    assert WeightsReport.of("x.pth", tensors, held, WeightsSource("x.pth"), aliases).line() == "148 of 148 parameters"
+
+
+def test_like_shapes_of_another_network_are_no_near_misses() -> None:
+    small = {"vocab": 40, "width": 16, "heads": 2, "layers": 1, "context": 16}
+    held = {tensor.key: tensor.shape for tensor in tensors_of(netspec.load("gpt2", **small).graph)}
+    others = {"llama": {**small, "hidden": 32, "groups": 2}, "lstm_lm": {"vocab": 40, "width": 16, "hidden": 16}}
+    for name, values in others.items():
+        tensors = tensors_of(netspec.load(name, **values).graph)
+        held = {key: shape for key, shape in held.items() if key != "lm_head.weight"}
+        found = WeightsReport.of("x.pth", tensors, held, WeightsSource("x.pth"))
+        with pytest.raises(UsageError, match=r"nothing of x.pth matches .* are these the weights of another network\?"):
+            found.guard()

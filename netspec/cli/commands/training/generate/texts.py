@@ -83,7 +83,7 @@ def _of_spec(options: Namespace, file: Path) -> Words:
     tokenizer = TokenizerFile(file)
     graph = compile_spec(options.run, overrides=overrides_of(options))
     module = build_module(graph)
-    GivenWeights(graph, source).fill(module)
+    GivenWeights(graph, source).fill(module, complete=True)
     decoder = (WordDecoder.on_onnx if options.runtime == "onnx" else WordDecoder.on_torch)(graph, module)
     prompt, inputs = prompted(decoder, tokenizer.numbers(options.prompt), tokenizer.begin)
     return generate(decoder, prompt, _choosing(options, tokenizer.ends), inputs), tokenizer.text
