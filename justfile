@@ -21,5 +21,9 @@ lint:
 snapshots:
     .venv/bin/pytest -n 2 tests/emit tests/test_schema.py --snapshot-update
 
+# The documentation site, into build/site; `just docs --serve` shows it
+docs *ARGS:
+    .venv/bin/python docs/build.py {{ARGS}}
+
 # What must pass before a change lands
 all: lint test

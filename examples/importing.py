@@ -1,4 +1,4 @@
-"""Writes anew what shows imported networks: those in docs/importing.md, and what import_a_model.ipynb prints.
+"""Writes anew what shows imported networks: those in docs/guides/importing.md, and what import_a_model.ipynb prints.
 
 python examples/importing.py
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
-PAGE = Path(__file__).parent.parent / "docs" / "importing.md"
+PAGE = Path(__file__).parent.parent / "docs" / "guides" / "importing.md"
 NOTEBOOK = Path(__file__).parent / "import_a_model.ipynb"
 NETWORKS = {
     "resnet18": ("torchvision.models.resnet", "BasicBlock"),

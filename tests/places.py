@@ -7,3 +7,5 @@ ROOT = TESTS.parent
 CASES = TESTS / "cases"
 GOLDEN = TESTS / "golden"
 EXAMPLES = ROOT / "examples"
+DOCS = ROOT / "docs"
+GUIDES = DOCS / "guides"

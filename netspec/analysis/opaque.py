@@ -19,6 +19,6 @@ def opaque_steps(graph: Graph) -> dict[Span, str]:
 
 def unbuildable(span: Span, of: str, severity: str = "error") -> Diagnostic:
     """Return what is to be told of such a step."""
-    help = "write in its place the steps that do it, or an op of your own: `docs/ops_of_your_own.md`"
+    help = "write in its place the steps that do it, or an op of your own: `docs/guides/ops_of_your_own.md`"
     message = f"nothing can build this step: it stands for {of}"
     return Diagnostic("opaque-step", message, Label(span), help=help, severity=severity)

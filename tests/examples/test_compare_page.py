@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from places import EXAMPLES
+from places import DOCS, EXAMPLES, GUIDES
 
 from netspec.cli import main
 
 pytestmark = pytest.mark.slow
 
-PAGE = (EXAMPLES / "compare.md").read_text(encoding="utf-8")
+PAGE = (GUIDES / "compare.md").read_text(encoding="utf-8")
 COMMANDS = [shlex.split(text.replace("\\\n", " ")) for text in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)]
-PICTURES = re.findall(r"\(pictures/(.*?)\)", PAGE)
+PICTURES = re.findall(r"\(\.\./pictures/(.*?)\)", PAGE)
 SHORT = ["--set", "train.epochs=null", "--set", "train.steps=2"]
 
 
@@ -36,7 +36,7 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, An
             found[picture.removeprefix("compare_").removesuffix(".png")] = json.loads(
                 (folder / "compare.json").read_text()
             )
-            with Image.open(folder / "compare.png") as drawn, Image.open(EXAMPLES / "pictures" / picture) as kept:
+            with Image.open(folder / "compare.png") as drawn, Image.open(DOCS / "pictures" / picture) as kept:
                 assert drawn.size == kept.size  # the page shows what the command draws
     return found
 

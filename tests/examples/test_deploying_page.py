@@ -10,11 +10,11 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
-from places import ROOT
+from places import GUIDES, ROOT
 
 from netspec.cli import main
 
-PAGE = (ROOT / "docs" / "deploying.md").read_text(encoding="utf-8")
+PAGE = (GUIDES / "deploying.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow

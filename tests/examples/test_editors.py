@@ -6,13 +6,13 @@ import json
 import re
 import tomllib
 
-from places import EXAMPLES
+from places import DOCS
 
 from netspec.cli.parser import make_parser
 from netspec.diagnostics import Report, Source
 from netspec.syntax import parse
 
-PAGE = (EXAMPLES / "editors.md").read_text(encoding="utf-8")
+PAGE = (DOCS / "editors" / "index.md").read_text(encoding="utf-8")
 
 
 def blocks(language: str) -> list[str]:

@@ -8,14 +8,14 @@ import shlex
 from pathlib import Path
 
 import pytest
-from places import EXAMPLES
+from places import GUIDES
 
 from netspec.cli import main
 from netspec.pipeline import compile_spec, read_value
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_pictures")]
 
-PAGE = (EXAMPLES / "finetune.md").read_text(encoding="utf-8")
+PAGE = (GUIDES / "finetune.md").read_text(encoding="utf-8")
 COMMANDS = [shlex.split(text.replace("\\\n", " ")) for text in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)]
 PYTHON = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 SPECS = {re.findall(r"name: (\w+)", text)[0]: text for text in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)}

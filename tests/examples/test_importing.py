@@ -8,7 +8,7 @@ import runpy
 import pytest
 import vision_operators  # noqa: F401 (they stand in for torchvision's, where those do not load)
 import yaml
-from places import EXAMPLES, ROOT
+from places import EXAMPLES, GUIDES
 
 from netspec.diagnostics import Source
 from netspec.pipeline import compile_loaded, load_source
@@ -45,7 +45,7 @@ def test_the_notebook_is_one_that_jupyter_takes():
 
 
 def test_the_specs_in_the_documentation_have_the_parameters_that_they_promise():
-    page = (ROOT / "docs" / "importing.md").read_text(encoding="utf-8")
+    page = (GUIDES / "importing.md").read_text(encoding="utf-8")
     texts = [part.partition("```")[0] for part in page.split("```yaml\n")[1:]]
     assert len(texts) == 3
     for text in texts:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from places import ROOT
+from places import DOCS, ROOT
 from torch import nn
 
 from netspec import library
@@ -62,7 +62,7 @@ def test_the_names_are_torchs(snapshot: Callable[[Path, str], None]) -> None:
 
 
 def test_the_page_is_what_the_command_prints(snapshot: Callable[[Path, str], None]) -> None:
-    snapshot(ROOT / "docs" / "torch.md", show_table(ROWS))
+    snapshot(DOCS / "reference" / "torch.md", show_table(ROWS))
 
 
 def test_every_callable_is_said_in_one_place() -> None:

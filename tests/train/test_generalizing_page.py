@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from places import ROOT
+from places import GUIDES
 
 from netspec.pipeline import compile_spec
 from netspec.recipes import ingredients
 
-PAGE = (ROOT / "docs" / "generalizing.md").read_text(encoding="utf-8")
+PAGE = (GUIDES / "generalizing.md").read_text(encoding="utf-8")
 HEAD = "netspec: 1\nname: flowers\ninputs: {image: [N, 3, 160, 160]}\nnetwork: [global_avg_pool, {linear: 5}]\n"
 
 

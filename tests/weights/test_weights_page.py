@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from places import ROOT
+from places import GUIDES
 from zoo.vision import outlined
 
 from netspec.cli import main
 from netspec.diagnostics import Source
 from netspec.pipeline import compile_loaded, load_source
 
-PAGE = (ROOT / "docs" / "weights.md").read_text(encoding="utf-8")
+PAGE = (GUIDES / "weights.md").read_text(encoding="utf-8")
 SHOWN = re.findall(r"```\n\$ netspec (.+?)\n(.*?)```", PAGE, re.DOTALL)
 
 

@@ -16,7 +16,7 @@ from statistics import mean
 
 import pytest
 import torch
-from places import TESTS
+from places import GUIDES, TESTS
 from torch.distributed.elastic.rendezvous.api import RendezvousConnectionError
 from train import small
 from train.distributed.two_processes import OPTIMIZERS, begin, recipes, stopped
@@ -319,7 +319,7 @@ def test_a_comparison_is_for_one_device(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 def test_the_commands_of_the_page_are_commands():
-    page = (TESTS.parent / "examples/many_devices.md").read_text().replace("\\\n", "")
+    page = (GUIDES / "many_devices.md").read_text().replace("\\\n", "")
     words = [shlex.split(line) for line in page.splitlines() if "netspec train " in line and "`" not in line]
     commands = [each[each.index("train") :] for each in words]
     assert len(commands) == 4

@@ -18,7 +18,7 @@ def add(commands: Commands) -> None:
         "lsp",
         "Run the language server over stdin and stdout, to be started by an editor. It offers diagnostics while "
         "typing, completion, hover, go to definition, and the inferred shape at the end of each step's line. "
-        "examples/editors.md explains how to set it up; it requires `pip install 'netspec[lsp]'`.",
+        "docs/editors/index.md explains how to set it up; it requires `pip install 'netspec[lsp]'`.",
     )
 
 

@@ -1,7 +1,7 @@
 """Draws the pictures that the README and compare.md show.
 
-python examples/pictures.py     (those of pages need Chromium, and `pip install playwright`; without, they are left out)
-python examples/pictures.py compare                            trains what compare.md compares, in about five minutes
+python docs/pictures.py         (those of pages need Chromium, and `pip install playwright`; without, they are left out)
+python docs/pictures.py compare                            trains what compare.md compares, in about five minutes
 """
 
 import re
@@ -20,6 +20,8 @@ FOLDER = Path(__file__).with_name("pictures")
 def diagrams() -> None:
     for name in ("lenet", "resnet18", "resnet152", "googlenet", "gpt2", "transformer"):
         print(netspec.load(name).diagram(FOLDER / f"{name}.svg"))
+    residual = FOLDER.parents[1] / "examples" / "residual.yaml"
+    print(netspec.load(residual).diagram(FOLDER / "residual.svg"))
 
 
 def pages() -> None:
@@ -51,10 +53,10 @@ def comparisons() -> None:
     """Run the commands of compare.md, and keep the picture that stands below each of them."""
     from PIL import Image
 
-    page = FOLDER.with_name("compare.md").read_text(encoding="utf-8")
-    for command, name in re.findall(r"```sh\n(.*?)```.*?\(pictures/(.*?)\)", page, re.DOTALL):
+    page = FOLDER.with_name("guides") / "compare.md".read_text(encoding="utf-8")
+    for command, name in re.findall(r"```sh\n(.*?)```.*?\(\.\./pictures/(.*?)\)", page, re.DOTALL):
         with TemporaryDirectory() as place:
-            (Path(place) / "examples").symlink_to(FOLDER.parent)
+            (Path(place) / "examples").symlink_to(FOLDER.parents[1] / "examples")
             subprocess.run(command, shell=True, cwd=place, check=True)
             with Image.open(Path(place) / "runs/compare/1/compare.png") as drawn:
                 drawn.quantize(64).save(FOLDER / name, optimize=True)

@@ -1,0 +1,90 @@
+"""The pages of the diagnostics: what each means, what netspec says of a wrong spec, and the spec made right."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import chdir
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from netspec.checks.check import check_loaded
+from netspec.diagnostics import SpecError
+from netspec.diagnostics.catalogue import CATALOGUE, PHASES, Explanation, complete
+from netspec.diagnostics.text import render_all
+from netspec.pipeline import load_spec
+from sitemaker.page import Page, fence, link, prose
+from sitemaker.words import DIAGNOSTICS, linked
+
+INTRODUCTION = """\
+Every error and warning has an id that stays, which stands in brackets before the message. `netspec explain ID` prints
+what stands here. Warnings (`unused-…`, `missing-data`) become errors with `--strict`, and a comment,
+`# netspec: ignore[unused-step]`, silences one at its line.
+"""
+LONGEST = 1500
+"""A longer wrong spec is one whose size is its mistake, which nobody reads."""
+
+
+def diagnostic_pages() -> Iterator[Page]:
+    """Give the list of all ids by phase, and a page for each."""
+    index = f"{DIAGNOSTICS}/index.md"
+    lines = [INTRODUCTION]
+    for phase, entries in PHASES.items():
+        lines += [f"## {phase}", ""]
+        lines += [
+            f"- {link(index, f'{DIAGNOSTICS}/{id}.md', f'`{id}`')} – {prose(entry.what)}"
+            for id, entry in entries.items()
+        ]
+        lines += [""]
+    yield Page(index, "Diagnostics", "\n".join(lines))
+    for phase, entries in PHASES.items():
+        for id, entry in entries.items():
+            yield _page(phase, id, entry)
+
+
+def _page(phase: str, id: str, entry: Explanation) -> Page:
+    path = f"{DIAGNOSTICS}/{id}.md"
+    parts = [f"{prose(entry.what)} {prose(entry.why)}", "", "## Wrong", "", _wrong(entry)]
+    parts += [fence(said(entry), "text", "netspec check net.yaml"), "## Right", "", _right(entry)]
+    others = [each for each in PHASES[phase] if each != id]
+    near = sorted(others, key=lambda other: abs([*CATALOGUE].index(other) - [*CATALOGUE].index(id)))[:6]
+    parts += [f"See also {linked(path, near)}.", ""]
+    return Page(path, id, "\n".join(parts), phase, entry.what)
+
+
+def _wrong(entry: Explanation) -> str:
+    others = [fence(text, title=name) for name, text in entry.beside]
+    notes = []
+    if entry.encoding != "utf-8":
+        notes.append(f"The file is saved as `{entry.encoding}`.\n")
+    if entry.repeated > 1:
+        notes.append(f"The last line stands there {entry.repeated:,} times.\n")
+    if len(entry.wrong) > LONGEST:
+        begins = fence(_readable(entry.wrong[:200]), "text")
+        return f"A file of {len(entry.wrong):,} characters, which begins so:\n\n{begins}"
+    return "\n".join([*others, fence(_readable(entry.wrong), title="net.yaml"), *notes])
+
+
+def _right(entry: Explanation) -> str:
+    return fence(_readable(entry.right), title="net.yaml")
+
+
+def _readable(text: str) -> str:
+    """A text with characters that cannot be seen as escapes."""
+    return "".join(each if each.isprintable() or each in "\n" else f"\\x{ord(each):02x}" for each in text)
+
+
+def said(entry: Explanation) -> str:
+    """Return what ``netspec check`` says of an entry's wrong spec."""
+    with TemporaryDirectory() as folder, chdir(folder):
+        for name, text in entry.beside:
+            Path(name).parent.mkdir(exist_ok=True)
+            Path(name).write_text(text, encoding="utf-8")
+        text = entry.wrong + "\n" if entry.whole else complete(entry.wrong, entry.repeated)
+        Path("net.yaml").write_bytes(text.encode(entry.encoding))
+        try:
+            checked = check_loaded(load_spec(Path("net.yaml")))
+            told = render_all(checked.diagnostics or checked.warnings, checked.more)
+        except SpecError as found:
+            told = str(found)
+        return re.sub(re.escape(folder), "", told)

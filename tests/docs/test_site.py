@@ -1,0 +1,160 @@
+"""The site: built without a warning, whole, found by its search, and closed: nothing is loaded from elsewhere."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote, urljoin
+
+import pytest
+from browser import CHROMIUM, Watch, launched, needs_browser
+from places import DOCS
+from sitemaker.assemble import SiteFault, rendered
+
+from netspec import zoo
+from netspec.cli.commands import command_files
+from netspec.diagnostics.catalogue import CATALOGUE
+from netspec.reference.registry import SECTIONS
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("site")]
+
+FOLDERS = {
+    "op": "reference/ops",
+    "block": "reference/blocks",
+    "structure": "reference/structures",
+    "data": "reference/training/data",
+    "transform": "reference/training/transforms",
+    "loss": "reference/training/losses",
+    "metric": "reference/training/metrics",
+    "optimizer": "reference/training/optimizers",
+    "schedule": "reference/training/schedules",
+    "initialisation": "reference/training/initialisations",
+    "diagnostic": "reference/diagnostics",
+}
+WORDS = sorted({(section.kind, name) for section in SECTIONS if section.kind in FOLDERS for _, name in section.names()})
+
+
+@cache
+def pages(site: Path) -> dict[str, str]:
+    """The text of each page, by its path."""
+    return {str(path.relative_to(site)): path.read_text(encoding="utf-8") for path in site.rglob("*.html")}
+
+
+@cache
+def search_index(site: Path) -> list[dict[str, object]]:
+    return json.loads((site / "search.json").read_text(encoding="utf-8"))["items"]
+
+
+def test_every_word_has_a_page_that_the_search_finds(site: Path):
+    paths = {f"{FOLDERS[kind]}/{name}.html" for kind, name in WORDS}
+    paths |= {f"reference/commands/{name}.html" for name in command_files()}
+    paths |= {f"reference/zoo/{path.stem}.html" for path in zoo.files()}
+    assert paths <= pages(site).keys()
+    found = {str(item["location"]).partition("#")[0] for item in search_index(site)}
+    assert paths <= found
+    assert len(CATALOGUE) == sum(kind == "diagnostic" for kind, _ in WORDS) >= 60
+
+
+def test_every_key_has_an_anchor(site: Path):
+    for section in SECTIONS:
+        if section.kind == "key":
+            for group, name in section.names():
+                page = f"reference/keys/{group or 'step'}.html"
+                assert f'id="{name}"' in pages(site)[page], (page, name)
+
+
+def test_every_link_leads_somewhere(site: Path):
+    """Also those that Zensical does not check: in made pages, in elements written as such, in the menu."""
+    anchors = {path: {*re.findall(r'\bid="([^"]+)"', text)} for path, text in pages(site).items()}
+    dead = []
+    for path, text in pages(site).items():
+        for target in {*re.findall(r'<a\b[^>]*?\bhref="([^"]+)"', text)}:
+            if re.match(r"(https?|mailto):", target) or path == "404.html":
+                continue
+            there, _, anchor = unquote(urljoin(path, target)).partition("#")
+            if (there not in anchors and not (site / there).is_file()) or (
+                anchor and there in anchors and anchor not in anchors[there] and not anchor.startswith("__")
+            ):
+                dead.append((path, target))
+    assert dead == []
+
+
+LOADED = (
+    r'<(?:script|img|iframe|source|video|audio|embed|use|image)\b[^>]*?\b(?:src|href|xlink:href)="([^"]+)"',
+    r'<link\b[^>]*?\bhref="([^"]+)"',
+    r"url\(([^)]+)\)",
+    r'@import\s+"([^"]+)"',
+)
+
+
+def test_nothing_is_loaded_from_elsewhere(site: Path):
+    styles = {str(path): path.read_text(encoding="utf-8") for path in site.rglob("*.css")}
+    foreign = {
+        (path, target)
+        for path, text in {**pages(site), **styles}.items()
+        for pattern in LOADED
+        for target in re.findall(pattern, text)
+        if re.match(r"['\"]?(https?:)?//", target)
+    }
+    assert foreign == set()
+
+
+@pytest.mark.parametrize("text", ["[a page](nowhere.md)", "[a place](#nowhere)"])
+def test_a_dead_link_is_an_error(tmp_path: Path, text: str):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "index.md").write_text(f"# Page\n\n{text}\n", encoding="utf-8")
+    settings = (DOCS / "site.yml").read_text(encoding="utf-8")
+    (tmp_path / "mkdocs.yml").write_text(f"{settings.partition('nav:')[0]}nav: [index.md]\n", encoding="utf-8")
+    with pytest.raises(SiteFault, match="does not exist"):
+        rendered(tmp_path / "mkdocs.yml")
+
+
+WIDTHS = (1400, 800, 400)
+SHOWN = (
+    "index.html",
+    "start.html",
+    "reference/ops/conv2d.html",
+    "reference/torch.html",
+    "reference/commands/train.html",
+    "reference/diagnostics/shape-mismatch.html",
+    "guides/training_in_python.html",
+    "internals/contributing.html",
+    "changelog.html",
+)
+
+
+@needs_browser
+def test_pages_fit_and_ask_for_nothing(site: Path):
+    """In a browser, from the folder: no page is wider than its window, says anything, or asks for another's file."""
+    assert CHROMIUM
+    with launched() as browser:
+        page = browser.new_page()
+        watch = Watch(page)
+        for path in SHOWN:
+            page.goto((site / path).as_uri())
+            for width in WIDTHS:
+                page.set_viewport_size({"width": width, "height": 900})
+                wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+                assert wide <= 0, (path, width)
+        assert [each for each in watch.asked if not each.startswith(("file:", "blob:", "data:"))] == []
+        assert watch.said == []
+
+
+@needs_browser
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("conv_transpose2d", "reference/ops/conv_transpose2d.html"),
+        ("shape-mismatch", "reference/diagnostics/shape-mismatch.html"),
+        ("cross_entropy", "reference/training/losses/cross_entropy.html"),
+    ],
+)
+def test_the_search_finds_a_word(site: Path, typed: str, found: str):
+    with launched() as browser:
+        page = browser.new_page()
+        page.goto((site / "index.html").as_uri())
+        page.keyboard.press("Control+k")
+        page.keyboard.type(typed)
+        page.wait_for_selector(f'a[href*="{found}"]', timeout=20_000)
