@@ -37,6 +37,7 @@ ONNX_ONLY: Mapping[str, Any] = {
     "--with-prepare": False,
     "--precision": "float32",
     "--keep-float": [],
+    "--agree": None,
     "--calibrate": [],
     "--accuracy-budget": None,
 }

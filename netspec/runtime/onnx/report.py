@@ -50,7 +50,10 @@ def _way_round(parity: Parity, precision: str) -> str:
     if precision == "float32" or parity.layer is None or not parity.layer.fault:
         return ""
     wider = "`--precision bfloat16` has the range of float32, and " if precision == "float16" else ""
-    kept = f"`--keep-float {parity.layer.path}` leaves the layer in float32, as those behind it need to be"
+    kept = (
+        f"`--keep-float {parity.layer.path}` leaves the layer in float32, as those behind it need to be: "
+        "`--agree 0.01` finds as few as will do"
+    )
     return f"\nhelp: {wider}{kept}"
 
 

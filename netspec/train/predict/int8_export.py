@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -16,6 +16,7 @@ from netspec.emit.onnx.runtimes import OnnxForm
 from netspec.graph import Graph
 from netspec.runtime.onnx.between_casts import write_rounded
 from netspec.runtime.onnx.export import export_onnx, exported, put_model, size_of
+from netspec.runtime.precision.budget import fewest
 from netspec.runtime.precision.int8 import Int8Network, Rows
 from netspec.runtime.precision.report import PrecisionReport, time_both
 from netspec.train.data.batches import Batches
@@ -86,7 +87,7 @@ def export_int8(
         wanted = judge.scores(network.whole)
         if wishes.budget is not None:
             loses = partial(judge.loses, network, wanted)
-            kept = within_budget(network, kept, wishes.budget, loses, next(judge.rows("train", graph)))
+            kept = fewest(kept, wishes.budget, loses, partial(network.by_harm, kept, next(judge.rows("train", graph))))
         small = network.write(kept)
         rows = next(judge.rows(judge.part, graph))
         with exported(graph, module, path, properties(run), network.in_bits(kept), ends) as temporary:
@@ -103,22 +104,6 @@ def export_int8(
             part=judge.part,
             scores=(judge.scores(small), wanted),
         )
-
-
-def within_budget(
-    network: Int8Network, kept: Sequence[str], budget: float, loses: Callable[[Sequence[str]], float], rows: Rows
-) -> list[str]:
-    """Return the layers to leave in float32, so that the score loses no more than the budget: of those that do most
-    harm by themselves as few as will do.
-    """
-    if loses(kept) <= budget:
-        return [*kept]
-    order = network.by_harm(kept, rows)
-    few, many = 0, len(order)  # these are too few, and these will do: with all of them, nothing is lost
-    while many - few > 1:
-        middle = (few + many) // 2
-        few, many = (few, middle) if loses([*kept, *order[:middle]]) <= budget else (middle, many)
-    return [*kept, *order[:many]]
 
 
 def judged(

@@ -23,6 +23,7 @@ from netspec.graph import Graph
 from netspec.runtime.module import build_module
 from netspec.runtime.onnx.export import export_onnx
 from netspec.runtime.onnx.verify import compare, export_verified
+from netspec.runtime.precision.budget import half_within, layers_in_half
 from netspec.runtime.reference import Reference
 
 UNLIKE = ("roi_align", "roi_pool")
@@ -175,3 +176,37 @@ def test_targets(tmp_path: Path):
     for late in (OnnxForm(opset=15), OnnxForm(runtime=runtime_named("onnxruntime==1.18"))):
         with pytest.raises(EnvironmentFault, match="22"):
             written(graph, tmp_path, late._replace(half=Half("bfloat16")))
+
+
+def test_layers_stay_in_float32_until_the_outputs_agree(tmp_path: Path):
+    """The loud step overflows, and so do those behind it; the quiet branch keeps its 16 bits."""
+    text = OVERFLOWS.split("\n", 2)[2].replace(
+        "  - layer_norm\n", "  - layer_norm\n  - linear: {name: quiet, out_features: 3}\n"
+    )
+    graph = network(tmp_path, text)
+    torch.manual_seed(0)
+    module = build_module(graph).eval()
+    form = half_within(graph, module, OnnxForm(half=Half("float16")), 1e-2)
+    assert form.half is not None
+    able = layers_in_half(graph, Half("float16"))
+    assert 0 < len(form.half.keep) < len(able)
+    assert "quiet" not in form.half.keep
+    path = export_onnx(graph, module, tmp_path / "net.onnx", form=form)
+    assert compare(Reference(graph, module), path, quick_sizes(graph), precision="float16").worst <= 1e-2
+    assert half_within(graph, module, OnnxForm(half=Half("bfloat16")), 0.5).half == Half("bfloat16", [])
+
+
+def test_a_bound_and_what_meets_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    out = ["-o", str(tmp_path / "net.onnx")]
+    assert main(["export", "lenet", "--precision", "float16", "--agree", "1e-4", *out]) == 0
+    said = capsys.readouterr().out
+    kept = said.split("in float32: ")[1].splitlines()[0].split(", ")
+    assert kept
+    assert float(re.search(r"agree to (\S+)", said)[1]) <= 1e-4  # type: ignore[index]
+    for given, told in (
+        (["--agree", "0.1"], "--agree is for --precision float16 or bfloat16"),
+        (["--precision", "float16", "--agree", "0"], "above 0"),
+        (["--precision", "float16", "--agree", "1e-12"], "with every layer in float32"),
+    ):
+        assert main(["export", "lenet", *given, *out]) == 2
+        assert told in capsys.readouterr().err

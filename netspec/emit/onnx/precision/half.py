@@ -75,8 +75,7 @@ class Half(NamedTuple):
         tensors: Sequence[Tensor | None],
     ) -> str:
         """Return the dtype that the real numbers of an op are in while it runs."""
-        single = op.onnx_single or op.autocast == "float32" or self.dtype in op.onnx_lacks
-        if single or any(fnmatchcase(builder.path, each) for each in self.keep):
+        if self.runs_single(op) or any(fnmatchcase(builder.path, each) for each in self.keep):
             return "float32"
         weights = _weights(builder)
         if not all(self.fits(*each) for each in weights.items()):
@@ -88,6 +87,10 @@ class Half(NamedTuple):
         ]
         halves = any(value in builder.entries or kind_of(value, builder.opset) == DTYPES[self.dtype] for value in real)
         return self.dtype if weights or halves or op.autocast == "bfloat16" else "float32"
+
+    def runs_single(self, op: Op) -> bool:
+        """Return whether an op runs in float32, whatever it reads."""
+        return op.onnx_single or op.autocast == "float32" or self.dtype in op.onnx_lacks
 
     def fits(self, name: str, array: np.ndarray) -> bool:
         """Return whether the numbers of a weight or a buffer are within the range of the dtype: what is added may be

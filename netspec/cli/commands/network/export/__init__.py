@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser, Namespace
 
+from netspec.cli.commands.network.export.files import (
+    said_of,
+    tell_precision,
+    told_parity,
+    write_calibrated,
+    write_int8,
+    write_raw,
+)
 from netspec.cli.options import (
     add_cached_argument,
     add_command,
@@ -17,17 +24,12 @@ from netspec.cli.options import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
-    from typing import Literal
 
     from torch import nn
 
     from netspec.cli.options import Commands
     from netspec.emit.onnx.runtimes import OnnxForm
     from netspec.graph import Graph
-    from netspec.runtime.onnx.parity import Parity
-    from netspec.runtime.onnx.verify import Effort
-    from netspec.runtime.precision.report import PrecisionReport
     from netspec.train.predict.trained_run import TrainedRun
 
 
@@ -123,6 +125,13 @@ def _add_run_arguments(command: ArgumentParser) -> None:
         help="leave layers by this pattern of their paths in float32; may be repeated",
     )
     command.add_argument(
+        "--agree",
+        metavar="X",
+        type=float,
+        help="how far float16 or bfloat16 may take outputs from those in float32, as 0.01 (max|Δ|/max|y|): as few "
+        "layers as will do, those that do most harm, stay in float32",
+    )
+    command.add_argument(
         "--calibrate",
         metavar="FILE",
         action="append",
@@ -149,11 +158,12 @@ def run(options: Namespace) -> int:
 
 def _write_onnx(options: Namespace) -> int:
     """Write the ONNX file and verify it; gives 1 where PyTorch and onnxruntime disagree."""
+
     from pathlib import Path
 
     from netspec.cli.option_values import cached_part, output_of
     from netspec.cli.output import status, warn
-    from netspec.emit.onnx.precision.half import Half, kept_layers
+    from netspec.emit.onnx.precision.half import Half
     from netspec.emit.onnx.runtimes import form_of
     from netspec.ops import HALVES
     from netspec.runtime.module import part_of
@@ -175,36 +185,36 @@ def _write_onnx(options: Namespace) -> int:
         run, graph, module = _of_run(options)
         output = Path(options.output)
         if options.precision == "int8":
-            return _write_int8(run, graph, module, output, form, options)
+            return write_int8(run, graph, module, output, form, options)
         if options.with_prepare:
-            return _write_raw(run, graph, module, output, form, options.verify)
+            form = _with_kept(graph, module, form, options.agree)
+            return write_raw(run, graph, module, output, form, options.verify)
     else:
         graph, module = _of_spec(options)
         output = output_of(options)
         if options.precision == "int8":
-            return _write_calibrated(graph, module, output, form, options)
+            return write_calibrated(graph, module, output, form, options)
     if options.cached is not None:
         graph = cached_part(graph, options.cached)
         module = part_of(graph, module.state_dict())
-    if form.half is not None:
-        kept_layers(graph, form.half)
+    form = _with_kept(graph, module, form, options.agree)
     if options.verify == "none":
         with status("exporting"):
             path = export_onnx(graph, module, output, form=form)
-        print(_said(path, options.optimize))
+        print(said_of(path, options.optimize))
         print(UNVERIFIED)
         return 0
     with status("exporting, and running PyTorch and onnxruntime side by side"):
         path, parity = export_verified(graph, module, output, effort=options.verify, form=form)
     if form.half is None or not parity.agrees:
-        print(_said(path, options.optimize))
+        print(said_of(path, options.optimize))
     else:
-        _tell_precision(run, graph, module, path, form, parity)
-    agrees = _told(parity, path, options.precision)
+        tell_precision(run, graph, module, path, form, parity)
+    agrees = told_parity(parity, path, options.precision)
     for runtime in others if agrees else ():
         with status(f"running PyTorch and {runtime} side by side"):
             parity = verify_onnx(graph, module, path, sizes_to_try(graph, options.verify), form, runtime)
-        agrees = _told(parity, path, options.precision) and agrees
+        agrees = told_parity(parity, path, options.precision) and agrees
     return 0 if agrees else 1
 
 
@@ -220,11 +230,16 @@ def _write_folder(options: Namespace) -> int:
 def _guard_options(options: Namespace, others: Sequence[str]) -> None:
     """Guard: no option is given that would change nothing."""
     from netspec.diagnostics import UsageError
+    from netspec.ops import HALVES
 
     if (options.calibrate or options.accuracy_budget is not None) and options.precision != "int8":
         raise UsageError("--calibrate and --accuracy-budget are for --precision int8: leave them out")
     if options.accuracy_budget is not None and not options.accuracy_budget >= 0:
         raise UsageError("--accuracy-budget is how much a score may lose, such as 0.01: at least 0")
+    if options.agree is not None and options.precision not in HALVES:
+        raise UsageError("--agree is for --precision float16 or bfloat16: leave it out")
+    if options.agree is not None and not options.agree > 0:
+        raise UsageError("--agree is how far outputs may be from those in float32, such as 0.01: above 0")
     if options.keep_float and options.precision == "float32":
         raise UsageError(
             "--keep-float is for --precision int8, float16 or bfloat16: without it, all layers are in float32"
@@ -235,14 +250,22 @@ def _guard_options(options: Namespace, others: Sequence[str]) -> None:
         )
 
 
-def _said(path: Path, optimized: bool) -> str:
-    """Return the file with its size, and with what was removed from it."""
-    from netspec.runtime.onnx.export import data_of, removed_from, size_of
-    from netspec.text.quantities import short_bytes
+def _with_kept(graph: Graph, module: nn.Module, form: OnnxForm, bound: float | None) -> OnnxForm:
+    """Return a form with the layers that stay in float32: those of patterns, and what a bound of outputs needs.
 
-    beside = f" with {data_of(path).name}" if data_of(path).is_file() else ""
-    said = f"{path}  {short_bytes(size_of(path))}{beside}"
-    return f"{said}  {removed_from(path)}" if optimized else said
+    Raises ``UsageError`` for a pattern that matches none, and for a bound that no choice of layers meets.
+    """
+    from netspec.cli.output import status
+    from netspec.emit.onnx.precision.half import kept_layers
+
+    if form.half is not None:
+        kept_layers(graph, form.half)
+    if bound is None:
+        return form
+    from netspec.runtime.precision.budget import half_within
+
+    with status("searching for the layers that stay in float32"):
+        return half_within(graph, module, form, bound)
 
 
 def _of_spec(options: Namespace) -> tuple[Graph, nn.Module]:
@@ -287,100 +310,3 @@ def _of_run(options: Namespace) -> tuple[TrainedRun, Graph, nn.Module]:
     give_weights([run], options)
     module = run.module("torch")
     return run, *((run.graph, module) if options.keep_lora else merged(run.graph, module))
-
-
-def _write_raw(
-    run: TrainedRun, graph: Graph, module: nn.Module, output: Path, form: OnnxForm, effort: Effort | Literal["none"]
-) -> int:
-    """Write the file that takes raw rows; give 1 where its answers are not those of the run."""
-    from netspec.cli.output import status, warn
-    from netspec.train.predict.raw_export import export_raw
-
-    with status("exporting, and predicting with the run and the file side by side"):
-        made = export_raw(run, graph, module, output, form, effort != "none")
-    print(_said(made.path, form.optimized))
-    for note in made.notes:
-        print(note)
-    if made.difference is None:
-        print("exported: onnx.checker has passed the file; its answers were not compared with the run's")
-    elif made.agrees:
-        print(f"verified: `netspec predict` and the file agree to {made.difference:.1e} on {made.rows} random rows")
-    else:
-        limit = f"({made.tolerance:.0e} would do)"
-        warn(f"`netspec predict` and the file differ by {made.difference:.1e} {limit}; it is kept as {made.path}")
-    return 0 if made.agrees else 1
-
-
-def _write_int8(
-    run: TrainedRun, graph: Graph, module: nn.Module, output: Path, form: OnnxForm, options: Namespace
-) -> int:
-    """Write the file in 8 bits, and tell what that changes."""
-    from netspec.cli.output import status
-    from netspec.train.predict.int8_export import Int8Wishes, export_int8
-    from netspec.train.predict.raw_ends import RawEnds
-
-    ends = RawEnds(run, form) if options.with_prepare else None
-    wishes = Int8Wishes(options.keep_float, options.calibrate, options.accuracy_budget)
-    with status("measuring ranges, exporting, and judging both precisions"):
-        made = export_int8(run, graph, module, output, form, ends, wishes)
-    _say(made, form.optimized)
-    for note in () if ends is None else ends.notes():
-        print(note)
-    return 0
-
-
-def _write_calibrated(graph: Graph, module: nn.Module, output: Path, form: OnnxForm, options: Namespace) -> int:
-    """Write a spec's network in 8 bits, measured on the rows of files, and tell what that changes."""
-    from netspec.cli.given_arrays import given_arrays
-    from netspec.cli.output import status
-    from netspec.runtime.precision.int8 import export_calibrated
-
-    given = given_arrays(options.calibrate, graph, "--calibrate")
-    with status("measuring ranges, and exporting"):
-        rows = {name: tensor.numpy() for name, tensor in given.items()}
-        made = export_calibrated(graph, module, output, form, options.keep_float, rows)
-    _say(made, form.optimized)
-    return 0
-
-
-def _tell_precision(
-    run: TrainedRun | None, graph: Graph, module: nn.Module, path: Path, form: OnnxForm, parity: Parity
-) -> None:
-    """Tell size, time and how far layers are from float32, of a file of 16 bits that agrees."""
-    from netspec.cli.output import status
-    from netspec.runtime.precision.report import compare_precisions
-
-    with status("measuring it against float32"):
-        report = compare_precisions(graph, module, path, form, parity.comparisons[-1].sizes)
-    if run is not None:
-        from netspec.train.predict.int8_export import judged
-
-        with status("judging both precisions"):
-            report = judged(run, report, graph, module, form)
-    _say(report, form.optimized)
-
-
-def _say(report: PrecisionReport, optimized: bool) -> None:
-    """Print a report on a file in another precision."""
-    from netspec.cli.output import fitted
-    from netspec.runtime.onnx.export import removed_from
-
-    first, *others = report.lines()
-    print(first)
-    if optimized:
-        print(removed_from(report.path))
-    for text in others:
-        print(fitted(text, sys.stdout))
-
-
-def _told(parity: Parity, path: Path, precision: str) -> bool:
-    """Tell what was verified; return whether the runtimes agree."""
-    from netspec.cli.output import fitted, warn
-    from netspec.runtime.onnx.report import parity_report
-
-    notes, failure = parity_report(parity, path, precision)
-    for text in notes:
-        print(fitted(text, sys.stdout))
-    if failure is not None:
-        warn(failure)
-    return failure is None
