@@ -208,7 +208,7 @@ def test_some_of_the_classes_of_arrays(capsys: pytest.CaptureFixture[str]):
     loss = torch.nn.functional.cross_entropy(wanted, torch.ones(len(wanted), dtype=torch.int64)).item()
     assert scores("arrays", "npz: ones.npz", capsys)["rows"]["loss"] == pytest.approx(loss, abs=1e-5)
     np.savez("threes.npz", x=x, y=np.where(y == 2, 7, y))
-    assert "row 2: `y` is 7, which the network was not trained on" in fault("arrays", "npz: threes.npz", capsys)
+    assert "row 3: `y` is 7, which the network was not trained on" in fault("arrays", "npz: threes.npz", capsys)
 
 
 def test_the_scale_of_the_training_images(capsys: pytest.CaptureFixture[str]):
@@ -250,7 +250,7 @@ def test_the_words_of_a_plugin(project: Path, monkeypatch: pytest.MonkeyPatch, c
     assert scores("kinds", "kinds: abc", capsys, *with_plugin)["rows"]["accuracy"] == 1.0
     assert scores("kinds", "kinds: cb", capsys, *with_plugin)["rows"]["accuracy"] == 1.0
     assert main(["evaluate", "kinds", "--data", "kinds: cbd", *with_plugin]) == 1
-    assert "row 2: `y` is `d`, which the network was not trained on" in capsys.readouterr().err
+    assert "row 3: `y` is `d`, which the network was not trained on" in capsys.readouterr().err
 
 
 def test_an_onnx_file_says_what_it_reads_and_gives():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -58,8 +58,9 @@ class Data:
     ``names`` the names of the features in a row of a column, if the file has them.
 
     Bytes (uint8) in a column that is declared as ``float32`` are numbers from 0 to 255 and become 0 to 1; float64 is
-    for numbers that transforms need with all their digits. ``file`` is the name of the data in messages. ``table``
-    has the columns of a table whose features these are, and ``notes`` say what was done to them.
+    for numbers that transforms need with all their digits. ``file`` is the name of the data in messages, ``files`` are
+    those of the rows, by part, where each has one of its own. ``table`` has the columns of a table whose features these
+    are, and ``notes`` say what was done to them.
     """
 
     columns: Mapping[str, Column]
@@ -71,3 +72,4 @@ class Data:
     file: str = "the data"
     table: tuple[TableColumn, ...] = ()
     notes: tuple[str, ...] = ()
+    files: Mapping[str, Sequence[str]] = field(default_factory=dict)

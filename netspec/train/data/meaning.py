@@ -272,7 +272,7 @@ def recoding(name: str, words: Sequence[str], known: Sequence[str]) -> Callable[
         if len(unknown_places):
             unknown = [words[number] for number in sorted({*rows[recoded == NO_WORD].tolist()})]
             at = int(unknown_places[0, 0])
-            message = f"row {at}: `{name}` is {listed(unknown)}, which the network was not trained on"
+            message = f"row {at + 1}: `{name}` is {listed(unknown)}, which the network was not trained on"
             raise DataFault(message, f"it knows {listed(known)}")
         return recoded
 
@@ -285,7 +285,7 @@ def known_only(name: str, count: int) -> Callable[[Tensor], Tensor]:
     def guarded(rows: Tensor) -> Tensor:
         if not rows.is_floating_point() and rows.numel() and int(rows.max()) >= count:
             at = int((rows >= count).nonzero()[0])
-            message = f"row {at}: `{name}` is {int(rows[at])}, which the network was not trained on"
+            message = f"row {at + 1}: `{name}` is {int(rows[at])}, which the network was not trained on"
             raise DataFault(message, f"it knows the classes 0 to {count - 1}")
         return rows
 

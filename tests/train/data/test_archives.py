@@ -185,6 +185,6 @@ def test_cifar_that_is_cut_off_or_another(tmp_path):
     wrong = records["data_batch_2.bin"]
     wrong[7, 0] = 12
     wrong.tofile(tmp_path / "data_batch_2.bin")
-    assert fault(CIFAR(path="."), tmp_path) == "./data_batch_2.bin, image 7: its label is 12, but there are 10"
+    assert fault(CIFAR(path="."), tmp_path) == "./data_batch_2.bin, image 8: its label is 12, but there are 10"
     told = "there is no ./train.bin\nit is a part of the binary version; `classes: 100` is for CIFAR-100"
     assert fault(CIFAR(path=".", classes=100), tmp_path) == told

@@ -40,7 +40,7 @@ def test_hugging_face_reads_a_folder(tmp_path):
     assert data.columns["image"].shape == (3, 4, 6)
     assert data.words == {"label": ("a", "b")}
     assert data.test.tensors["image"][1].eq(1).all()
-    told = "pets: rows 0 and 1 of `image` are 4×5 and 5×5\n`size: [4, 5]` makes all of them equal"
+    told = "pets: rows 1 and 2 of `image` are 4×5 and 5×5\n`size: [4, 5]` makes all of them equal"
     assert fault(HuggingFace(path="pets"), tmp_path) == told
     told = "pets has no column `kind` of numbers or classes\nthere are `image`, `label`"
     assert fault(HuggingFace(path="pets", target="kind"), tmp_path) == told

@@ -123,7 +123,7 @@ def test_parquet_is_read_as_csv_is(tmp_path):
     assert data.train.tensors["features"].tolist() == [[1], [2]]
     assert data.train.tensors["y"].tolist() == [1, 0]
     told = fault(Parquet(path="a.parquet", target="y", classes=True), tmp_path)
-    assert told == f"a.parquet, row 1: `z` is empty, but a number is expected\n{MISSING}"
+    assert told == f"a.parquet, row 2: `z` is empty, but a number is expected\n{MISSING}"
     (tmp_path / "b.parquet").write_bytes(b"not parquet at all")
     told = fault(Parquet(path="b.parquet", target="y"), tmp_path)
     assert told.startswith("b.parquet cannot be read: Parquet magic bytes not found in footer.")

@@ -23,7 +23,7 @@ from netspec.train.report.judged.judge import judge
 from netspec.train.report.judged.judgement import Judgement, Mistake, together
 from netspec.train.report.judged.plots import scatter
 from netspec.train.report.judged.sections import sections
-from netspec.train.setup import Setup
+from netspec.train.setup import Setup, read_data
 
 classification = resolve("torchmetrics.functional.classification")
 
@@ -152,6 +152,7 @@ def test_numbers_have_pairs_and_the_largest_errors(tmp_path: Path) -> None:
     page = "".join(sections(found))
     assert page.count("<circle") == 3
     assert "The worst errors" in page
+    assert page.index("Rows count from 1") < page.index("<td>row 2</td><td>2</td>") < page.index("<td>row 1</td>")
 
 
 def test_folds_are_added_up(of_classes: Judgement) -> None:
@@ -177,6 +178,31 @@ def test_pictures_of_a_run_are_png_files(tmp_path: Path) -> None:
     assert torch.equal(pixels, rows.take(torch.tensor([mistake.row]))["image"][0, 0])
     page = "".join(sections(found))
     assert page.count("<img src=") == len(found.mistakes)
+
+
+def test_rows_of_a_folder_are_called_by_their_files(tmp_path: Path) -> None:
+    generator = torch.Generator().manual_seed(0)
+    for number, shade in enumerate(torch.randint(256, (120,), generator=generator).tolist()):
+        file = tmp_path / "pets" / ("cat" if number % 2 else "dog") / f"{number:03}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (4, 4), shade).save(file)
+    (tmp_path / "pets.yaml").write_text(
+        "netspec: 1\nname: pets\ninputs: {x: [N, 1, 4, 4]}\nnetwork: [flatten, linear: 2]\n"
+        "train: {data: {images: {path: pets, grey: true}}, loss: cross_entropy, optimizer: adam, epochs: 1}\n"
+    )
+    graph = compile_spec(tmp_path / "pets.yaml")
+    run = small.begin(graph, tmp_path / "run", read_data(graph))
+    found = run.go().judgement
+    assert found is not None
+    assert found.part == "validation"
+    assert found.mistakes
+    for mistake in found.mistakes:
+        shown, file = _opened(mistake), tmp_path / str(mistake.file)
+        assert file.parent.name == mistake.wanted
+        assert shown.getpixel((0, 0)) == Image.open(file).getpixel((0, 0))
+    page = "".join(sections(found))
+    assert str(found.mistakes[0].file) in page
+    assert "Rows count" not in page
 
 
 def _opened(mistake: Mistake) -> Any:

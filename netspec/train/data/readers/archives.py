@@ -104,7 +104,7 @@ def _cifar(path: Path, files: Sequence[str], data_set: CIFAR) -> tuple[Array, Ar
         wrong = np.flatnonzero(records[:, before - 1] >= data_set.classes)
         if len(wrong):
             label = records[wrong[0], before - 1]
-            raise DataFault(f"{shown}, image {wrong[0]}: its label is {label}, but there are {data_set.classes}")
+            raise DataFault(f"{shown}, image {wrong[0] + 1}: its label is {label}, but there are {data_set.classes}")
         found.append(records)
     records = np.concatenate(found)
     return records[:, before:].reshape(-1, 3, 32, 32), records[:, before - 1]

@@ -94,7 +94,7 @@ def _column(split: Any, name: str, data_set: HuggingFace) -> Array:
     """Return a column of one split. Raises ``DataFault`` for missing values, and for images that differ in size."""
     values = split[name]
     if type(split.features[name]).__name__ != "Image":
-        missing = next((row for row, value in enumerate(values) if value is None), None)
+        missing = next((row for row, value in enumerate(values, 1) if value is None), None)
         if missing is not None:
             raise DataFault(f"{data_set.path}, row {missing}: `{name}` is empty, but a number is expected")
         return np.asarray(values)
@@ -103,12 +103,12 @@ def _column(split: Any, name: str, data_set: HuggingFace) -> Array:
     decoder = Decoder(Path(), data_set.grey, None if size is None else (size[0], size[1]))
     with decoding(data_set.path):
         images = [
-            decoder.converted(image, f"{data_set.path}, row {row} of `{name}`") for row, image in enumerate(values)
+            decoder.converted(image, f"{data_set.path}, row {row} of `{name}`") for row, image in enumerate(values, 1)
         ]
-    for row, image in enumerate(images):
+    for row, image in enumerate(images, 1):
         if image.shape != images[0].shape:
             sizes = " and ".join(f"{each.shape[1]}×{each.shape[2]}" for each in (images[0], image))
-            message = f"{data_set.path}: rows 0 and {row} of `{name}` are {sizes}"
+            message = f"{data_set.path}: rows 1 and {row} of `{name}` are {sizes}"
             raise DataFault(message, f"`size: [{images[0].shape[1]}, {images[0].shape[2]}]` makes all of them equal")
     return np.stack(alike(images))
 

@@ -88,7 +88,9 @@ def read(data_set: Images, folder: Path, known: Meaning | None = None) -> Data:
         "image": Column((1 if data_set.grey else 3, height, width)),
         "label": Column((), "int64", len(words), target=True),
     }
-    return Data(columns, rows["train"], rows.get("validation"), rows.get("test"), {"label": words}, file=data_set.path)
+    names = {part: tuple(shown(file, folder) for file in files) for part, (files, _) in files_of.items()}
+    given = (rows["train"], rows.get("validation"), rows.get("test"))
+    return Data(columns, *given, {"label": words}, file=data_set.path, files=names)
 
 
 def _files(root: Path, words: Sequence[str], folder: Path, trained: Sequence[str] | None) -> tuple[list[Path], Tensor]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -42,15 +42,21 @@ def judge(setup: Setup, part: str, batches: Batches) -> Judgement | None:
     tally.gather(setup.world)
     judged = tally.judgement(part)
     rows = shown_rows(setup, setup.rows_of(part), [each.row for each in judged.mistakes])
-    mistakes = [Mistake(**{**_fields(each), "shown": shown}) for each, shown in zip(judged.mistakes, rows)]
-    return Judgement(**{**_fields(judged), "mistakes": mistakes})
+    files = files_of(setup, part)
+    mistakes = [
+        replace(each, shown=shown, file=files[each.row] if files else None)
+        for each, shown in zip(judged.mistakes, rows)
+    ]
+    return replace(judged, mistakes=mistakes)
 
 
-def _fields(value: Any) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in value.__dataclass_fields__}
+def files_of(setup: Setup, part: str) -> Sequence[str]:
+    """Return the files of the rows that a part of the data is taken from; none where they have none of their own."""
+    rows = setup.rows_of(part)
+    return next((files for name, files in setup.data.files.items() if getattr(setup.data, name) is rows), ())
 
 
-def judged_part(parts: Any) -> str:
+def judged_part(parts: Collection[str]) -> str:
     """Return the part that tells most of a network: the test, else the validation, else what there is."""
     return next((name for name in ("test", "validation") if name in parts), [*parts][-1])
 

@@ -43,7 +43,8 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """A row that the network gets wrong. ``sure`` is the probability of what it says, ``of_wanted`` that of the right
+    """A row that the network gets wrong. ``row`` is its index among those that its part is taken from, from 0 on, and
+    ``file`` its own file, if it has one. ``sure`` is the probability of what it says, ``of_wanted`` that of the right
     answer, ``None`` where scores are no probabilities; ``size`` orders mistakes. ``shown`` is the row for a page:
     ``picture``, a data URI, ``text`` or ``features``.
     """
@@ -55,6 +56,12 @@ class Mistake:
     sure: float | None = None
     of_wanted: float | None = None
     shown: Mapping[str, Any] | None = None
+    file: str | None = None
+
+    @property
+    def place(self) -> str:
+        """Return what people find the row by: its file, or its number from 1 on."""
+        return self.file or f"row {self.row + 1:,}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,8 @@ MOST_CELLS = 25
 
 MOST_LISTED = 20
 
+COUNTED = "Rows count from 1 in the order of their file, as <code>netspec predict</code> counts them: a header is none"
+
 
 def sections(judgement: Judgement) -> Iterator[str]:
     """Yield the parts of a page, one after another."""
@@ -108,6 +110,8 @@ def _by_class(judgement: Judgement) -> str:
 
 def _mistakes(mistakes: Sequence[Mistake], what: str) -> Iterator[str]:
     yield f"<h2>The worst {what}</h2>"
+    if not all(each.file for each in mistakes):
+        yield f"<p>{COUNTED}</p>"
     shown = [each.shown or {} for each in mistakes]
     if all("picture" in each for each in shown):
         yield _gallery(mistakes, "mistakes", lambda each: _picture(str((each.shown or {})["picture"])))
@@ -118,10 +122,10 @@ def _mistakes(mistakes: Sequence[Mistake], what: str) -> Iterator[str]:
     else:
         names = list(dict.fromkeys(name for each in shown for name in each.get("features", {})))
         rows = [
-            [str(each.row), each.wanted, _said(each), *(one.get("features", {}).get(name, "") for name in names)]
+            [each.place, each.wanted, _said(each), *(one.get("features", {}).get(name, "") for name in names)]
             for each, one in zip(mistakes, shown)
         ]
-        yield _table(["row", "right", "answer", *names], rows)
+        yield _table(["", "right", "answer", *names], rows)
 
 
 def _gallery(mistakes: Sequence[Mistake], kind: str, shown: Callable[[Mistake], str]) -> str:
@@ -131,7 +135,7 @@ def _gallery(mistakes: Sequence[Mistake], kind: str, shown: Callable[[Mistake], 
         caption = f'<span class="said">{html(_said(each))}</span><br>right: {right}'
         figures.append(
             f"<figure>{shown(each)}<figcaption>{caption}"
-            f'<br><span class="faint">row {each.row:,}</span></figcaption></figure>'
+            f'<br><span class="faint">{html(each.place)}</span></figcaption></figure>'
         )
     return f'<div class="{kind}">{"".join(figures)}</div>'
 

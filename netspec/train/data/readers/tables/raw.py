@@ -62,7 +62,7 @@ def parquet_table(path: str, folder: Path) -> RawTable:
         guard_memory(A_VALUE * whole.metadata.num_rows * whole.metadata.num_columns, f"{name}, unpacked,")
         arrow = whole.read()
         columns = {each: arrow.column(each).to_pylist() for each in arrow.column_names}
-        return RawTable(name, columns, range(arrow.num_rows), "row")
+        return RawTable(name, columns, range(1, arrow.num_rows + 1), "row")
 
 
 def csv_table(file: str, text: str, separator: str | None = None, decimal: str = ".") -> RawTable:
