@@ -291,9 +291,15 @@ def test_as_csv_and_as_text(capsys: pytest.CaptureFixture[str]):
     [
         ("tumours", "none.csv", None, "there is no file none.csv"),
         ("tumours", "few.csv", "1,2\n", "few.csv has 2 columns, but a row of `features` has 30 numbers"),
-        ("line", "words.csv", "a,b\n1,x\n", "line 2 of words.csv is not a row of numbers: 1,x"),
+        ("line", "words.csv", "a,b\n1,x\n", "words.csv, line 2: `column 2` is `x`, but a number is expected"),
         ("line", "empty.csv", "a,b\n", "empty.csv has no rows"),
-        ("line", "odd.csv", "1,nan\n", "`x` in odd.csv holds a number that is not finite"),
+        (
+            "line",
+            "odd.csv",
+            "1,nan\n",
+            "odd.csv, line 1: `column 2` is `nan`, but a number is expected: the network was trained without gaps: "
+            "give a value there, or leave the row out",
+        ),
         ("line", "runs", None, "runs has no file to predict for: none ends in .csv, .tsv, .parquet, .npy, .npz"),
         ("digits", "runs/line/1/checkpoints", None, "runs/line/1/checkpoints has no images"),
         (

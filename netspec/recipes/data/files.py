@@ -1,13 +1,16 @@
 """The user's own data: files of the usual formats, by their paths, which start at the spec's folder."""
 
+import re
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from netspec.ops.core.arguments import PerDimension, Positive, spread
 from netspec.recipes.base import Column
 from netspec.recipes.data.base import DataSet
+from netspec.recipes.data.table_column import A_DAY
 
 Side = Annotated[Any, PerDimension(2, 1)]
 """the height and width that all images are brought to, one number for both or two"""
@@ -43,12 +46,33 @@ Names = Annotated[list[Path], Field(min_length=1)]
 OneOrSeveral = Annotated[Path | Names, AfterValidator(_different)]
 
 
+def _of_dates(format: str) -> str:
+    try:
+        found = datetime.strptime(A_DAY.strftime(format), format)
+    except (ValueError, re.error):
+        found = datetime.min
+    if found.date() != A_DAY.date():
+        raise ValueError("a format of year, month and day, such as `%d.%m.%Y`")
+    return format
+
+
+DateFormat = Annotated[Path, AfterValidator(_of_dates)]
+
+
+def _of_text(encoding: str) -> str:
+    try:
+        "".encode(encoding)
+    except (LookupError, ValueError):
+        raise ValueError("an encoding of text that Python knows, such as `latin-1`") from None
+    return encoding
+
+
 def several(names: str | list[str]) -> tuple[str, ...]:
     """Return one name, or several, as a tuple."""
     return (names,) if isinstance(names, str) else tuple(names)
 
 
-TABLE_KEYS = ("leave_out", "missing", "categories", "categorical", "date_parts")
+TABLE_KEYS = ("leave_out", "missing", "na_values", "categories", "categorical", "date_parts", "date_format")
 
 
 class TableFile(DataSet):
@@ -57,7 +81,8 @@ class TableFile(DataSet):
     With ``classes`` the target is one of several words or numbers, in their order. Several targets together are the
     row's `targets`; with ``classes`` each is a column of its own, which a loss names. Features are numbers; true and
     false, or yes and no, are 1 and 0; words, dates and gaps become numbers as ``categories``, ``date_parts`` and
-    ``missing`` say. What the training rows decide is kept with the run, and done to all other rows: a word that is in
+    ``missing`` say. The format of dates is found where all of a column have one: 2024-05-31, 31.05.2024, or 5/31/2024.
+    What the training rows decide is kept with the run, and done to all other rows: a word that is in
     none of them counts as none. ``validation`` and ``test`` are files of the same form.
     """
 
@@ -78,6 +103,8 @@ class TableFile(DataSet):
     """columns that are no features, such as names and numbers of rows"""
     missing: Literal["refuse", "fill"] = "refuse"
     """gaps among the features: an error, or filled with the median of the column, or its most frequent word"""
+    na_values: Annotated[list[str | int | float], Field(min_length=1)] | None = None
+    """texts and numbers that stand for a gap, such as `?` and −999, besides the usual ones: empty, `NA`, `nan`, …"""
     categories: Literal["refuse", "one_hot", "ids"] = "refuse"
     """words among the features: an error, a feature of 0 and 1 for each word, or an input of its own for each column,
     of whole numbers from 1 on, for an `embedding`"""
@@ -85,8 +112,16 @@ class TableFile(DataSet):
     """columns of numbers that are taken as words, such as codes"""
     date_parts: bool = False
     """make year, month, day and weekday of dates among the features (2024-05-31, also with a time)"""
+    date_format: DateFormat | dict[str, DateFormat] | None = None
+    """the format of dates, such as `%d.%m.%Y`, or one for each column by its name, where it cannot be found"""
     validation: FurtherFile | None = None
     test: FurtherFile | None = None
+
+    @model_validator(mode="after")
+    def _formats_are_of_parts(self) -> Self:
+        if self.date_format is not None and not self.date_parts:
+            raise ValueError("`date_format` is for dates, which `date_parts: true` makes features of")
+        return self
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -112,17 +147,29 @@ class CSV(TableFile):
     """A file of comma-separated values whose first line names its columns.
 
     ``separator`` is what stands between two values: by default the one of comma, semicolon, tab and bar that cuts the
-    lines alike. ``decimal`` is the mark before the digits behind the whole number.
+    lines alike. ``decimal`` is the mark before the digits behind the whole number. A mark between ``thousands`` is
+    found where the numbers of a column prove it: 1,234 alone does not, and 1,234,567 or 1,234.5 does.
     """
 
     name = "csv"
     torch = "netspec.train.data.readers.tables.read.read_csv"
-    meaning = (*TableFile.meaning, "separator", "decimal")
+    meaning = (*TableFile.meaning, "separator", "encoding", "decimal", "thousands")
 
     separator: Annotated[str, Field(pattern=r'^[^"\r\n]$')] | None = None
     """the character between two values; default: the one of comma, semicolon, tab and bar that cuts the lines alike"""
+    encoding: Annotated[Path, AfterValidator(_of_text)] = "utf-8"
+    """the encoding of the file, by Python's name: `latin-1`, or `cp1252`, as Windows writes"""
     decimal: Literal[".", ","] = "."
     """the mark before the digits behind the whole number"""
+    thousands: Literal[".", ",", "'", " "] | None = None
+    """the mark between thousands; default: the one that a column's numbers prove"""
+
+    @model_validator(mode="after")
+    def _marks_differ(self) -> Self:
+        if self.thousands == self.decimal:
+            other = "," if self.decimal == "." else "."
+            raise ValueError(f"`thousands` is the mark before the decimals, too: `decimal: '{other}'`")
+        return self
 
 
 class Parquet(TableFile):

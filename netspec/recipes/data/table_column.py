@@ -10,6 +10,9 @@ from typing import Any, Literal
 Kind = Literal["number", "truth", "one_hot", "ids", "date"]
 NO_TIME = -(2**63)
 """The time that there is none, as numpy has it."""
+ISO = "%Y-%m-%d"
+A_DAY = datetime(2024, 5, 31)
+"""A day by which formats of dates are shown: it is no month."""
 DAY, DAYS_BEFORE_1970 = 86400, 719468
 LABELS = "ai.onnx.ml::LabelEncoder"
 
@@ -19,13 +22,15 @@ class TableColumn:
     """A column by its ``name``. ``number`` and ``truth``, 0 or 1, are a feature each; ``one_hot`` is one for each of
     its ``words``; ``ids`` is a column of its own, of whole numbers, 0 for other words than its own and those from 1 on;
     ``date`` is a feature for each of its ``words``, such as `year`. ``fill`` stands in for missing values, ``None``
-    where they are refused.
+    where they are refused. ``thousands`` is the mark in its numbers, and ``date_format`` the format of its dates.
     """
 
     name: str
     kind: Kind = "number"
     words: tuple[str, ...] = ()
     fill: str | float | None = None
+    thousands: str | None = None
+    date_format: str | None = None
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -74,14 +79,16 @@ class TableColumn:
         return builder.op(LABELS, values, keys_strings=keys, values_int64s=ids, default_int64=0)
 
     def told(self) -> str | None:
-        """Return what becomes of it; ``None`` for numbers, which stay what they are."""
+        """Return what becomes of it; ``None`` for numbers that are plainly what they are."""
         many = f"{len(self.words)} word{'s' * (len(self.words) != 1)}"
+        marks = None if self.thousands is None else f"`{self.name}` with `{self.thousands}` between thousands"
+        like = "" if self.date_format in (None, ISO) else f", of dates like {A_DAY.strftime(self.date_format or ISO)}"
         return {
-            "number": None,
+            "number": marks,
             "truth": f"`{self.name}` as 0 and 1",
             "one_hot": f"`{self.name}` one-hot of {many}",
             "ids": f"`{self.name}` as ids of {many}, 1 to {len(self.words)}",
-            "date": f"`{self.name}` as {', '.join(self.words)}",
+            "date": f"`{self.name}` as {', '.join(self.words)}{like}",
         }[self.kind]
 
     def spelled(self, values: Sequence[float]) -> str:

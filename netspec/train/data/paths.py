@@ -88,21 +88,31 @@ def reason(fault: BaseException) -> str:
     return visible(text.splitlines()[0]) if text else type(fault).__name__
 
 
-def read_text(path: str, folder: Path) -> str:
-    """Return the text of a UTF-8 file with lines ended by ``\\n``, without a byte order mark. Raises ``DataFault``."""
+def read_text(path: str, folder: Path, encoding: str = "utf-8", key: bool = False) -> str:
+    """Return the text of a file with lines ended by ``\\n``, without a byte order mark. Raises ``DataFault`` where it
+    is not in that encoding; ``key`` is true where a key can name another one.
+    """
     name = visible(path)
     with opened(there(path, folder), name) as file:
         guard_memory(os.fstat(file.fileno()).st_size, name)
         with decoding(name):
             content = file.read()
-    return decoded(content, name)
+    return decoded(content, name, key) if encoding == "utf-8" else _decoded_as(content, name, encoding)
 
 
-def decoded(content: bytes, name: str) -> str:
+def _decoded_as(content: bytes, name: str, encoding: str) -> str:
+    try:
+        text = content.decode(encoding)
+    except UnicodeError as error:
+        raise DataFault(f"{name} is not in the encoding {encoding}: {error}") from None
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def decoded(content: bytes, name: str, key: bool = False) -> str:
     """Return the text of a file's bytes. Raises ``DataFault`` if they are not UTF-8, or not text."""
     help = "save it as UTF-8"
     if content.startswith(UTF_16):
-        raise DataFault(f"{name} is not UTF-8, but UTF-16", help)
+        raise DataFault(f"{name} is not UTF-8, but UTF-16", f"say `encoding: utf-16`, or {help}" if key else help)
     if b"\0" in content:
         line = content.count(b"\n", 0, content.index(b"\0")) + 1
         raise DataFault(f"{name}, line {line} has a zero byte, which no text has", help)
@@ -111,6 +121,7 @@ def decoded(content: bytes, name: str) -> str:
     except UnicodeDecodeError as error:
         at = error.start + (3 if content.startswith(b"\xef\xbb\xbf") else 0)
         line = content.count(b"\n", 0, at) + 1
+        help = f"say its encoding, such as `encoding: cp1252` for Windows, or {help}" if key else help
         raise DataFault(f"{name} is not UTF-8: byte {at}, in line {line}, is 0x{content[at]:02x}", help) from None
     return text.replace("\r\n", "\n").replace("\r", "\n")
 

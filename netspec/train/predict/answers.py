@@ -11,6 +11,7 @@ from torch import Tensor
 
 from netspec.diagnostics import UsageError
 from netspec.recipes.binding import bind_inputs, bind_target, prepared
+from netspec.recipes.data.base import DataSet
 from netspec.train.data import TensorRows
 from netspec.train.data.batches import Batch, Batches, ColumnBinding, own_scale, prepare_transforms
 from netspec.train.data.meaning import by_character
@@ -18,7 +19,7 @@ from netspec.train.predict.inputs import InputReader, PredictInputs
 from netspec.train.predict.trained_run import TrainedRun
 
 BATCH = 256
-FILE_SETTINGS = ("level", "separator", "decimal")
+FILE_SETTINGS = ("level", "separator", "encoding", "decimal", "thousands", "na_values")
 """The keys of a data set that say how its files are written."""
 BEGIN, END = "<bos>", "<eos>"
 
@@ -83,8 +84,7 @@ class Predictor:
         read = list(dict.fromkeys(name for name in self.inputs if name is not None))
         texts = [name for name in read if name in self.words]
         self.text = next((name for name in texts if name != self.shifted), next(iter(texts), None))
-        settings = {name: getattr(recipe.data, name) for name in FILE_SETTINGS if hasattr(recipe.data, name)}
-        self.reader = InputReader(meaning, read, self.text, keep, warn, **settings)
+        self.reader = InputReader(meaning, read, self.text, keep, warn, file_settings(recipe.data))
 
     def answers(self, argument: str) -> Iterator[Answer]:
         """Yield the answer for each row of a file, or for a text. Raises ``UsageError`` for inputs of another kind."""
@@ -191,6 +191,11 @@ class Predictor:
         """Return the text of words by their numbers, [1, T]."""
         words = self.words[self.target]
         return ("" if by_character(words) else " ").join(words[number] for number in numbers[0].tolist())
+
+
+def file_settings(data_set: DataSet) -> dict[str, Any]:
+    """Return the keys of a data set that say how its files are written, as JSON takes them."""
+    return {name: getattr(data_set, name) for name in FILE_SETTINGS if hasattr(data_set, name)}
 
 
 def class_names(words: Sequence[str], count: int) -> Sequence[str]:

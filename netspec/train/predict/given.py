@@ -12,7 +12,8 @@ from torch import Tensor
 
 from netspec.diagnostics import UsageError
 from netspec.train.data import DataFault
-from netspec.train.data.readers.tables.raw import RawTable
+from netspec.train.data.readers.tables.form import TableForm
+from netspec.train.data.readers.tables.raw import RawTable, without_gaps
 from netspec.train.predict.answers import Answer, Predictor
 from netspec.train.predict.inputs import InputReader, PredictInputs
 
@@ -51,7 +52,7 @@ def in_memory(reader: InputReader, rows: Any) -> PredictInputs:
     path, columns = Path(NAME), reader.table_columns()
     if _is_picture(rows):
         return reader.picture(rows, path)
-    if columns and (table := table_of(rows)) is not None:
+    if columns and (table := table_of(rows, reader.form)) is not None:
         return reader.of_table(table, columns, path)
     if isinstance(rows, Mapping):
         return reader.of_arrays({name: array_of(each) for name, each in rows.items()}, path)
@@ -61,22 +62,24 @@ def in_memory(reader: InputReader, rows: Any) -> PredictInputs:
     return reader.of_arrays({reader.read[0]: array_of(rows)}, path)
 
 
-def table_of(rows: Any) -> RawTable | None:
-    """Return rows as a table, if they are one: a list of mappings, a mapping of columns, a data frame."""
+def table_of(rows: Any, form: TableForm) -> RawTable | None:
+    """Return rows as a table whose texts are written as those of a file, if they are one: a list of mappings, a mapping
+    of columns, a data frame.
+    """
     if hasattr(rows, "to_dict") and hasattr(rows, "columns"):
-        columns = {str(name): [*rows[name]] for name in rows.columns}
+        columns = {str(name): [*map(_plain, rows[name])] for name in rows.columns}
     elif isinstance(rows, Mapping):
         values = {name: [each] if _is_value(each) else [*each] for name, each in rows.items()}
         columns = {name: [_plain(value) for value in each] for name, each in values.items()}
     elif isinstance(rows, Sequence) and rows and all(isinstance(row, Mapping) for row in rows):
         names = dict.fromkeys(name for row in rows for name in row)
-        columns = {name: [row.get(name) for row in rows] for name in names}
+        columns = {name: [_plain(row.get(name)) for row in rows] for name in names}
     else:
         return None
     counts = {len(values) for values in columns.values()}
     if len(counts) > 1:
         raise UsageError(f"the columns have different numbers of rows: {sorted(counts)}")
-    return RawTable(NAME, columns, range(1, max(counts, default=0) + 1), "row")
+    return RawTable(NAME, without_gaps(columns, form), range(1, max(counts, default=0) + 1), "row", form)
 
 
 def array_of(value: Any) -> np.ndarray:
@@ -87,7 +90,9 @@ def array_of(value: Any) -> np.ndarray:
 
 
 def _plain(value: Any) -> Any:
-    """Return a number of NumPy's or PyTorch's as one of Python's."""
+    """Return a number of NumPy's or PyTorch's, or a time of NumPy's, as one of Python's."""
+    if isinstance(value, np.datetime64):
+        return value.astype("datetime64[us]").item()  # of nanoseconds it would be a number
     return value.item() if hasattr(value, "item") else value
 
 

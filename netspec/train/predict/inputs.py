@@ -16,7 +16,6 @@ from torch import Tensor
 from netspec.diagnostics import EnvironmentFault, UsageError
 from netspec.recipes import Column
 from netspec.recipes.data.table_column import TableColumn
-from netspec.text.quoting import visible
 from netspec.train.data import DataFault, Meaning
 from netspec.train.data.arrays import real
 from netspec.train.data.meaning import UNKNOWN, by_character, listed
@@ -25,8 +24,16 @@ from netspec.train.data.readers.class_folders import images_in
 from netspec.train.data.readers.decoder import ENDINGS, Decoder
 from netspec.train.data.readers.numpy_files import arrays_of
 from netspec.train.data.readers.tables.features import TableFeatures, features_of
-from netspec.train.data.readers.tables.lines import cut_lines, number_of
-from netspec.train.data.readers.tables.raw import RawTable, csv_table, parquet_table
+from netspec.train.data.readers.tables.form import TableForm, number_of
+from netspec.train.data.readers.tables.lines import cut_lines
+from netspec.train.data.readers.tables.raw import (
+    RawTable,
+    csv_table,
+    has_marks,
+    numbers_in,
+    parquet_table,
+    table_text,
+)
 from netspec.train.data.readers.texts import split
 from netspec.train.predict.likeness import unlike
 
@@ -51,8 +58,9 @@ class InputReader:
     """Reads the arguments of ``netspec predict`` as a run's own data were read.
 
     ``read`` names the columns that the network reads, ``text`` the one of words, if any, ``keep`` those of tables that
-    are copied; ``warn`` is called with what a table has that no training row had; ``level``, ``separator`` and
-    ``decimal`` are those of the run's data set. Methods raise ``UsageError`` for inputs that the network cannot take.
+    are copied; ``warn`` is called with what a table has that no training row had; ``settings`` are the keys of the
+    run's data set that say how its files are written. Methods raise ``UsageError`` for inputs that the network cannot
+    take.
     """
 
     def __init__(
@@ -62,13 +70,11 @@ class InputReader:
         text: str | None,
         keep: Sequence[str] = (),
         warn: Callable[[str], None] = print,
-        level: str | None = None,
-        separator: str | None = None,
-        decimal: str = ".",
+        settings: Mapping[str, Any] = {},
     ):
         self.meaning, self.columns, self.words = meaning, meaning.columns, meaning.words
-        self.read, self.text, self.keep, self.level = read, text, keep, level
-        self.separator, self.decimal, self.warn = separator, decimal, warn
+        self.read, self.text, self.keep, self.warn = read, text, keep, warn
+        self.level, self.form = settings.get("level"), TableForm.of(settings, fixed=True)
 
     def read_argument(self, argument: str) -> Iterator[PredictInputs]:
         """Yield the rows of a file, or of each line of a text. Raises ``EnvironmentFault`` if it cannot be read."""
@@ -208,8 +214,8 @@ class InputReader:
         name, column = self.only(path, "a table", 1)
         if path.suffix.lower() == ".parquet":
             raise UsageError(f"the network's features have no names to be found by in {path}: give a .csv or an array")
-        lines = cut_lines(str(path), read_text(str(path), Path()), self.separator)
-        has_head = bool(lines) and any(self.number(value) is None for value in lines[0][1])
+        lines = cut_lines(str(path), table_text(str(path), Path(), self.form), self.form.separator)
+        has_head = bool(lines) and not all(map(self.is_number, lines[0][1]))
         head = lines.pop(0)[1] if has_head else None
         if not lines:
             raise UsageError(f"{path} has no rows")
@@ -218,16 +224,13 @@ class InputReader:
         if width not in (None, len(features)):
             has = f"{len(features)} column{'s' * (len(features) != 1)}"
             raise UsageError(f"{path} has {has}, but a row of `{name}` has {width} numbers")
-        rows = []
         for number, line in lines:
             if len(line) != count:
                 raise UsageError(f"line {number} of {path} has {len(line)} values, unlike those above")
-            row = [self.number(line[column]) for column in features]
-            if None in row:
-                text = visible(",".join(line)[:80])
-                raise UsageError(f"line {number} of {path} is not a row of numbers: {text}")
-            rows.append(row)
-        return PredictInputs(_numbered(path, len(rows)), {name: real(np.array(rows, np.float64))})
+        values = {f"column {at + 1}": [line[at] for _, line in lines] for at in features}
+        table = RawTable(str(path), values, [number for number, _ in lines], form=self.form)
+        rows = np.stack([numbers_in(table, each) for each in values], 1)
+        return PredictInputs(_numbered(path, len(rows)), {name: real(rows)})
 
     def of_table(self, table: RawTable, columns: Sequence[TableColumn], path: Path) -> PredictInputs:
         """Return the rows of a table by the names of its columns. Raises ``DataFault`` if a feature is missing."""
@@ -255,15 +258,15 @@ class InputReader:
             return self.meaning.table
         return [TableColumn(name) for name in self.meaning.names.get(self.read[0], ())]
 
-    def number(self, value: str) -> float | None:
-        """Return the number that a cell of a table holds; ``None`` if it holds something else."""
-        return number_of(value, self.decimal)
+    def is_number(self, value: str) -> bool:
+        """Return whether a cell of a table holds a number, which may have marks between its digits."""
+        return number_of(value, self.form.decimal) is not None or has_marks(value.strip())
 
     def read_table(self, path: Path) -> RawTable:
         """Read a table whose first line names its columns."""
         if path.suffix.lower() == ".parquet":
-            return parquet_table(str(path), Path())
-        return csv_table(str(path), read_text(str(path), Path()), self.separator, self.decimal)
+            return parquet_table(str(path), Path(), self.form)
+        return csv_table(str(path), table_text(str(path), Path(), self.form), self.form)
 
     def features(self, head: Sequence[str]) -> list[int]:
         """Return the numbers of a table's columns that are features, if these have no names: all but the target."""

@@ -25,7 +25,7 @@ from netspec.recipes.losses import Loss
 from netspec.recipes.transforms import resized
 from netspec.train.data.readers.tables.features import FEATURES
 from netspec.train.data.readers.tables.raw import MISSING
-from netspec.train.predict.answers import FILE_SETTINGS
+from netspec.train.predict.answers import file_settings
 from netspec.train.predict.trained_run import TrainedRun
 
 RESIZES = 18
@@ -58,8 +58,7 @@ class RawEnds:
 
     def metadata(self) -> dict[str, str]:
         """Return the property that says what the file takes and gives, once it is written."""
-        settings = {name: getattr(self.recipe.data, name) for name in FILE_SETTINGS if hasattr(self.recipe.data, name)}
-        said = {"inputs": self.raw, "answers": self.answers, "settings": settings}
+        said = {"inputs": self.raw, "answers": self.answers, "settings": file_settings(self.recipe.data)}
         return {"netspec.raw": json.dumps(said, ensure_ascii=False)}
 
     def notes(self) -> list[str]:

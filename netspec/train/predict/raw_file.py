@@ -83,7 +83,7 @@ class RawFile:
         self.answered = {each["kind"]: (name, each) for name, each in raw["answers"].items() if each["of"] == main}
         read = [*dict.fromkeys(json.loads(said["netspec.inputs"]).values())]
         text = next((name for name in read if name in meaning.words), None)
-        self.reader = RawReader(meaning, read, text, keep, warn, **raw["settings"])
+        self.reader = RawReader(meaning, read, text, keep, warn, raw["settings"])
         self.reader.kinds = {each["column"]: each["kind"] for each in self.inputs.values()}
         (target,) = {each["target"] for _, each in self.answered.values()}
         self.targets = meaning.names.get(target, (target,))

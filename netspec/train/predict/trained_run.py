@@ -165,7 +165,7 @@ def other_data(folder: RunFolder, text: str) -> list[str]:
         return [f"train.data={text}"]
     inside = node.entries[0][1]
     named = inside.keys() if isinstance(inside, MapNode) else [kind.main]
-    unnamed = [key for key in getattr(kind, "meaning", ()) if key not in named and trained[key] is not None]
+    unnamed = [key for key in getattr(kind, "meaning", ()) if key not in named and trained.get(key) is not None]
     return [f"train.data={text}", *(f"train.data.{key}={json.dumps(trained[key])}" for key in unnamed)]
 
 

@@ -114,11 +114,14 @@ def test_what_only_the_test_rows_have_is_told(tmp_path: Path) -> None:
          "a.csv, line 2: `x` is `2020-01-01`, but a number is expected\n`date_parts: true` makes year, month, day and "
          "weekday of it"),
         ("x,price\n1,1\n2,1\nabc,1\n", {"categories": "one_hot"},
-         "a.csv, line 4: `x` is `abc`, but a number is expected\n`categories: one_hot`, or `ids`, takes words; "
-         "`leave_out: [x]` does without"),
+         "a.csv, line 4: `x` is `abc`, but a number is expected\n`na_values` names what stands for a gap, which "
+         "`missing: fill` fills; `categorical: [x]` takes all values as words"),
+        ("x,price\n,1\n2,1\nabc,1\n3,1\n", {"missing": "fill"},
+         "a.csv, line 4: `x` is `abc`, but a number is expected\n`na_values` names what stands for a gap, which "
+         "`missing: fill` fills; `categorical: [x]` takes all values as words"),
         ("x;price\n1,5;1\n2,5;1\n", {"categories": "one_hot"},
-         "a.csv, line 2: `x` is `1,5`, but a number is expected\nwrite it with a point; where a comma stands before "
-         "the decimals, say `decimal: ','`"),
+         "a.csv, line 2: `x` is `1,5`, but a number is expected\nwhere `,` stands before the decimals, say "
+         "`decimal: ','`"),
         ("x,price\n2020-02-30,1\n", {"date_parts": True},
          "a.csv, line 2: `x` is `2020-02-30`, but a number is expected\n`categories: one_hot`, or `ids`, takes words; "
          "`leave_out: [x]` does without"),

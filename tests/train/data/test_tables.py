@@ -108,7 +108,8 @@ def test_files_that_cannot_be_read(tmp_path):
     assert fault(CSV(path="a.csv", target="y"), tmp_path) == "there is no a.csv\npaths start at the folder of the spec"
     assert fault(CSV(path=str(tmp_path), target="y"), tmp_path) == f"{tmp_path} is a folder, but a file is expected"
     (tmp_path / "a.csv").write_bytes(b"x,y\n1,\xff\n")
-    told = "a.csv is not UTF-8: byte 6, in line 2, is 0xff\nsave it as UTF-8"
+    told = "a.csv is not UTF-8: byte 6, in line 2, is 0xff\nsay its encoding, "
+    told += "such as `encoding: cp1252` for Windows, or save it as UTF-8"
     assert fault(CSV(path="a.csv", target="y"), tmp_path) == told
 
 
@@ -161,14 +162,11 @@ def test_tables_are_written_in_many_ways(tmp_path, text, said):
     ("text", "told"),
     [
         ("x;y\n1,5;2\n",
-         "a.csv, line 2: `x` is `1,5`, but a number is expected\nwrite it with a point; where a comma stands "
-         "before the decimals, say `decimal: ','`"),
-        ('x,y\n"1,234.5",2\n',
-         "a.csv, line 2: `x` is `1,234.5`, but a number is expected\nwrite it without marks between "
-         "its digits, but for the one before the decimals"),
+         "a.csv, line 2: `x` is `1,5`, but a number is expected\nwhere `,` stands before the decimals, say "
+         "`decimal: ','`"),
         ("x,y\n1_000,2\n",
-         "a.csv, line 2: `x` is `1_000`, but a number is expected\nwrite it without marks between its "
-         "digits, but for the one before the decimals"),
+         "a.csv, line 2: `x` is `1_000`, but a number is expected\nwrite it with `.` before its decimals, and no mark "
+         "between its digits"),
         ("x,y\n50%,2\n",
          "a.csv, line 2: `x` is `50%`, but a number is expected\nwrite shares as numbers, 0.5 for 50%"),
         ("x,y\nNA,2\n", f"a.csv, line 2: `x` is `NA`, but a number is expected\n{MISSING}"),
@@ -190,12 +188,17 @@ def test_values_that_are_no_numbers_are_told_with_a_repair(tmp_path, text, told)
 
 def test_texts_of_another_encoding_are_told(tmp_path):
     for encoding, told in (
-        ("utf-16", "a.csv is not UTF-8, but UTF-16"),
-        ("utf-16-le", "a.csv, line 1 has a zero byte, which no text has"),
-        ("latin-1", "a.csv is not UTF-8: byte 4, in line 2, is 0xe9"),
-    ):
+        ("utf-16", "a.csv is not UTF-8, but UTF-16\nsay `encoding: utf-16`, or "),
+        ("utf-16-le", "a.csv, line 1 has a zero byte, which no text has\n"),
+        ("latin-1", "a.csv is not UTF-8: byte 4, in line 2, is 0xe9\n"
+         "say its encoding, such as `encoding: cp1252` for Windows, or "),
+    ):  # fmt: skip
         (tmp_path / "a.csv").write_bytes("x,y\né,2\n".encode(encoding))
-        assert fault(CSV(path="a.csv", target="y"), tmp_path) == f"{told}\nsave it as UTF-8"
+        assert fault(CSV(path="a.csv", target="y"), tmp_path) == f"{told}save it as UTF-8"
+        if "say" in told:
+            keys = {"encoding": encoding, "categories": "one_hot"}
+            assert read(CSV(path="a.csv", target="y", **keys), tmp_path).names["features"] == ("x=é",)
+    assert fault(CSV(path="a.csv", target="y", encoding="ascii"), tmp_path).startswith("a.csv is not in the encoding")
 
 
 @pytest.mark.parametrize("label", ["nan", "NaN", "NA", "N/A", "null", "NULL", "<NA>", "", "  "])

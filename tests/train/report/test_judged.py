@@ -23,7 +23,8 @@ from netspec.train.report.judged.judge import judge
 from netspec.train.report.judged.judgement import Judgement, Mistake, together
 from netspec.train.report.judged.plots import scatter
 from netspec.train.report.judged.sections import sections
-from netspec.train.setup import Setup, read_data
+from netspec.train.reading import read_data
+from netspec.train.setup import Setup
 
 classification = resolve("torchmetrics.functional.classification")
 

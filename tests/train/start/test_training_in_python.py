@@ -8,6 +8,7 @@ import subprocess
 import sys
 import types
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from PIL import Image
 
 import netspec
 from netspec.cli import main
-from netspec.diagnostics import TrainingFault
+from netspec.diagnostics import SpecError, TrainingFault, UsageError
 from netspec.train.reading import read_data
 from netspec.train.run import Run
 
@@ -215,6 +216,35 @@ def test_gaps_are_filled_as_in_training(capsys: pytest.CaptureFixture[str]):
         with pytest.warns(UserWarning, match="rows: `a` 1 gap filled with"):
             (answer,) = run.predict({"a": gap, "b": 1.0, "c": 2.0})
         assert answer.probabilities == by_file.probabilities
+
+
+def test_rows_in_memory_are_written_as_the_data_are(capsys: pytest.CaptureFixture[str]):
+    """Marks in numbers, dates, truths and gaps, as texts or as Python has them, in every kind of rows."""
+    lines = [f"{row}.234,5;{row + 10}/{row}/2022;{'yes' if row % 2 else 'no'};{'ab'[row % 2]}" for row in range(1, 10)]
+    Path("rows.csv").write_text("\n".join(["a;when;garden;kind", *lines * 3]) + "\n")
+    marks = "decimal: ',', date_parts: true, missing: fill, na_values: ['?']"
+    keys = f"{{csv: {{path: rows.csv, target: kind, classes: true, {marks}}}}}"
+    text = Path("net.yaml").read_text().replace("[N, 3]", "[N, 6]")
+    start, _, end = text.partition("  data: ")
+    Path("net.yaml").write_text(f"{start}  data: {keys}\n{end.partition(chr(10))[2]}")
+    run = netspec.load("net.yaml").train(progress=False)
+    Path("new.csv").write_text("a;when;garden\n1.500;03/04/2022;yes\n?;03/04/2022;no\n")
+    with pytest.warns(UserWarning, match="`a` 1 gap filled with"):
+        by_file = [answer.probabilities for answer in run.predict("new.csv")]
+    when = np.array(["2022-04-03"] * 2, "datetime64[ns]")
+    texts = {"a": ["1.500", "?"], "when": ["03/04/2022", "3/4/2022"], "garden": ["yes", "no"]}
+    own = {"a": [1500, None], "when": [date(2022, 4, 3)] * 2, "garden": [True, False]}
+    arrays = {"a": np.array([1500.0, np.nan]), "when": when, "garden": np.array([True, False])}
+    for rows in (texts, own, arrays, Frame(texts), Frame(arrays), Frame(own)):
+        as_rows = [{name: rows[name][row] for name in ("a", "when", "garden")} for row in range(2)]
+        for given in (rows, as_rows):
+            with pytest.warns(UserWarning, match="rows: `a` 1 gap filled with"):
+                assert [answer.probabilities for answer in run.predict(given)] == by_file
+    with pytest.raises(UsageError, match=r"`a` is `1\.5`, but a number is expected: write it with `,` before its dec"):
+        run.predict({"a": "1.5", "when": "03/04/2022", "garden": "yes"})
+    Path("pictures").mkdir()
+    with pytest.raises(SpecError, match="pictures"):
+        run.evaluate({"images": "pictures"})
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from statistics import median
 from typing import Any
@@ -16,19 +15,29 @@ import torch
 from torch import Tensor
 
 from netspec.recipes.data.files import TableFile
-from netspec.recipes.data.table_column import NO_TIME, Kind, TableColumn, seconds_of
+from netspec.recipes.data.table_column import A_DAY, ISO, NO_TIME, Kind, TableColumn, seconds_of
 from netspec.train.data.arrays import LARGEST, Array, real
 from netspec.train.data.base import DataFault
 from netspec.train.data.meaning import listed
-from netspec.train.data.readers.tables.lines import number_of
-from netspec.train.data.readers.tables.raw import MISSING, RawTable, is_missing, numbers_in, repair, shown, text_of
+from netspec.train.data.readers.tables.dates import formats_of, when_of
+from netspec.train.data.readers.tables.form import number_of
+from netspec.train.data.readers.tables.raw import (
+    MISSING,
+    RawTable,
+    has_marks,
+    is_missing,
+    marks_in,
+    numbers_in,
+    repair,
+    shown,
+    text_of,
+)
 
 FEATURES = "features"
 MOST_WORDS = 1000
 """Words of a column that become a feature each."""
 
 TRUTHS = {"false": 0.0, "no": 0.0, "true": 1.0, "yes": 1.0}
-DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?")
 PARTS: Mapping[str, Callable[[datetime], int]] = {
     "year": lambda when: when.year,
     "month": lambda when: when.month,
@@ -51,10 +60,15 @@ class TableFeatures:
 
 def plan_columns(train: RawTable, names: Sequence[str], data_set: TableFile) -> tuple[TableColumn, ...]:
     """Return what columns of the training rows become. Raises ``DataFault`` for those that the keys do not allow."""
-    for name in data_set.categorical or ():
-        if name not in names:
-            raise DataFault(f"`categorical` names `{name}`, which is no feature", f"features are {listed(names)}")
-    return tuple(_planned(train, name, data_set) for name in names)
+    formats = data_set.date_format
+    for key, named in (("categorical", data_set.categorical), ("date_format", formats)):
+        for name in named if isinstance(named, (list, dict)) else ():
+            if name not in names:
+                raise DataFault(f"`{key}` names `{name}`, which is no feature", f"features are {listed(names)}")
+    columns = tuple(_planned(train, name, data_set) for name in names)
+    if isinstance(formats, str) and all(column.date_format != formats for column in columns):
+        raise DataFault(f"{train.file}: no column has dates of the format `{formats}` alone")
+    return columns
 
 
 def _planned(train: RawTable, name: str, data_set: TableFile) -> TableColumn:
@@ -64,28 +78,54 @@ def _planned(train: RawTable, name: str, data_set: TableFile) -> TableColumn:
         raise DataFault(f"{train.file}: `{name}` has no value in any row", f"`leave_out: [{name}]`")
     if not values:
         return TableColumn(name)
-    if name in (data_set.categorical or ()) or _are_words(values, train, data_set):
+    if name in (data_set.categorical or ()) or _are_words(name, values, train, data_set):
         return _category(train, name, [*map(text_of, values)], data_set)
     if all(text_of(value).lower() in TRUTHS for value in values):
         truths = [TRUTHS[text_of(value).lower()] for value in values]
         return TableColumn(name, "truth", fill=round(median(truths)) if fills else None)
-    if all(map(_is_date, values)) and data_set.date_parts:
-        times = [when_of(value) for value in values]
-        parts = [part for part in PARTS if part != "hour" or any((when.hour, when.minute) != (0, 0) for when in times)]
-        middle = sorted(times, key=lambda when: when.replace(tzinfo=None))[len(times) // 2]
-        return TableColumn(name, "date", tuple(parts), middle.isoformat() if fills else None)
-    numbers = [number_of(value, train.decimal) for value in values]
+    if data_set.date_parts and (formats := _formats(name, values, data_set)):
+        return _date(train, name, values, formats, fills)
+    thousands = marks_in(train, values)
+    numbers = [number_of(value, train.form.decimal, thousands) for value in values]
     finite = [number for number in numbers if number is not None and abs(number) <= LARGEST]
-    return TableColumn(name, fill=median(finite) if fills and len(finite) == len(values) else None)
+    return TableColumn(name, fill=median(finite) if fills and finite else None, thousands=thousands)
 
 
-def _are_words(values: Sequence[Any], train: RawTable, data_set: TableFile) -> bool:
+def _are_words(name: str, values: Sequence[Any], train: RawTable, data_set: TableFile) -> bool:
     """Return whether a column is of words: most of its values are neither numbers, with marks or without, nor dates."""
     if data_set.categories == "refuse" or all(text_of(value).lower() in TRUTHS for value in values):
         return False
-    dates = all(map(_is_date, values))
-    like = sum(number_of(value, train.decimal) is not None or repair(value, train) is not None for value in values)
-    return not dates and 2 * like <= len(values)
+    return not _mostly_numbers(values, train) and not _formats(name, values, data_set)
+
+
+def _mostly_numbers(values: Sequence[Any], train: RawTable) -> bool:
+    like = sum(number_of(value, train.form.decimal) is not None or has_marks(text_of(value)) for value in values)
+    return 2 * like > len(values)
+
+
+def _formats(name: str, values: Sequence[Any], data_set: TableFile) -> Sequence[str]:
+    """Return the formats in which all values of a column are dates."""
+    given = data_set.date_format
+    own = given.get(name) if isinstance(given, Mapping) else given
+    texts = [value for value in values if isinstance(value, str)]
+    if isinstance(given, Mapping) and own is not None:
+        return [own]
+    numbers = bool(texts) and all(number_of(text) is not None for text in texts)
+    if own is not None and not numbers and all(when_of(value, own) is not None for value in values):
+        return [own]
+    if any(when_of(value) is None for value in values if not isinstance(value, str)):
+        return []
+    return formats_of(texts)
+
+
+def _date(train: RawTable, name: str, values: Sequence[Any], formats: Sequence[str], fills: bool) -> TableColumn:
+    if len(formats) > 1:
+        told = f"{train.file}: `{name}` has dates such as {shown(values[0])}, whose first number may be day or month"
+        raise DataFault(told, f"`date_format: '{formats[0]}'` takes it for the day, `'{formats[1]}'` for the month")
+    times = [when for value in values if (when := when_of(value, formats[0])) is not None]
+    parts = [part for part in PARTS if part != "hour" or any((when.hour, when.minute) != (0, 0) for when in times)]
+    middle = sorted(when.replace(tzinfo=None).isoformat() for when in times)[len(times) // 2 :]
+    return TableColumn(name, "date", tuple(parts), middle[0] if fills and middle else None, date_format=formats[0])
 
 
 def _category(train: RawTable, name: str, texts: Sequence[str], data_set: TableFile) -> TableColumn:
@@ -119,8 +159,8 @@ def features_of(table: RawTable, columns: Sequence[TableColumn], wanted: Mapping
         elif column.kind == "truth":
             side_by_side.append(_truths(table, column, values)[:, None])
         else:
-            filled = RawTable(table.file, {column.name: values}, table.numbers, table.unit, table.decimal)
-            side_by_side.append(numbers_in(filled, column.name, wanted.get(column.name))[:, None])
+            filled, help = replace(table, columns={column.name: values}), wanted.get(column.name)
+            side_by_side.append(numbers_in(filled, column.name, help, thousands=column.thousands)[:, None])
     if side_by_side:
         found.tensors = {FEATURES: real(np.concatenate(side_by_side, 1)), **found.tensors}
     return found
@@ -134,8 +174,11 @@ def raw_values(table: RawTable, column: TableColumn) -> Array:
     if column.raw == "string":
         return np.array([*map(text_of, values)], object)
     if column.kind == "date":
-        return np.array([NO_TIME if value is None else seconds_of(when_of(value).isoformat()) for value in values])
-    read = _truth if column.kind == "truth" else partial(number_of, decimal=table.decimal)
+        whens = [None if value is None else when_of(value, column.date_format) for value in values]
+        return np.array([NO_TIME if when is None else seconds_of(when.isoformat()) for when in whens])
+    thousands = column.thousands or marks_in(table, values)
+    of_number = partial(number_of, decimal=table.form.decimal, thousands=thousands)
+    read = _truth if column.kind == "truth" else of_number
     return np.array([None if value is None else read(value) for value in values], np.float64)
 
 
@@ -148,8 +191,7 @@ def _filled(table: RawTable, column: TableColumn, notes: list[str]) -> Sequence[
     if gaps:
         fill = f"{column.fill:g}" if isinstance(column.fill, float) else column.fill
         notes.append(f"`{column.name}` {gaps:,} gap{'s' * (gaps != 1)} filled with {fill}")
-    spelled = str(column.fill).replace(".", table.decimal) if column.kind == "number" else column.fill
-    return [spelled if is_missing(value) else value for value in values]
+    return [column.fill if is_missing(value) else value for value in values]
 
 
 def _ids(table: RawTable, column: TableColumn, values: Sequence[Any], notes: list[str]) -> Array:
@@ -182,8 +224,8 @@ def _truth(value: Any) -> float | None:
 
 
 def _dates(table: RawTable, column: TableColumn, values: Sequence[Any]) -> Array:
-    whens = [when_of(value) if _is_date(value) else None for value in values]
-    _guard(table, column, values, whens, "a date such as 2024-05-31 is")
+    whens = [when_of(value, column.date_format) for value in values]
+    _guard(table, column, values, whens, f"a date such as {A_DAY.strftime(column.date_format or ISO)} is")
     return np.array([[PARTS[part](when) for part in column.words] for when in whens if when is not None], np.float64)
 
 
@@ -194,33 +236,21 @@ def _guard(table: RawTable, column: TableColumn, values: Sequence[Any], read: Se
             raise DataFault(told, repair(value, table))
 
 
-def _is_date(value: Any) -> bool:
-    if isinstance(value, date):
-        return True
-    if DATE.fullmatch(text_of(value)) is None:
-        return False
-    try:
-        when_of(value)
-    except ValueError:  # the 31st of a short month
-        return False
-    return True
-
-
-def when_of(value: Any) -> datetime:
-    """Return the time that a value is, or spells by ISO 8601; a day's is its midnight."""
-    if isinstance(value, datetime):
-        return value
-    if isinstance(value, date):
-        return datetime(value.year, value.month, value.day)
-    return datetime.fromisoformat(text_of(value))
-
-
-def repairs_of_words(train: RawTable, columns: Sequence[TableColumn]) -> dict[str, str]:
-    """Return the repair of a value that is no number, by column: for dates, where all are such, or for words."""
+def repairs_of_words(train: RawTable, columns: Sequence[TableColumn], data_set: TableFile) -> dict[str, str]:
+    """Return the repair of a value that is no number, by column: for dates, where all are such, for what stands among
+    numbers, or for words.
+    """
     found = {}
     for column in columns:
         values = [value for value in train.column(column.name) if not is_missing(value)]
-        words = f"`categories: one_hot`, or `ids`, takes words; `leave_out: [{column.name}]` does without"
-        dates = "`date_parts: true` makes year, month, day and weekday of it"
-        found[column.name] = dates if values and all(map(_is_date, values)) else words
+        if values and not data_set.date_parts and _formats(column.name, values, data_set):
+            found[column.name] = "`date_parts: true` makes year, month, day and weekday of it"
+        elif values and _mostly_numbers(values, train):
+            found[column.name] = (
+                "`na_values` names what stands for a gap, which `missing: fill` fills; "
+                f"`categorical: [{column.name}]` takes all values as words"
+            )
+        else:
+            words = f"`categories: one_hot`, or `ids`, takes words; `leave_out: [{column.name}]` does without"
+            found[column.name] = words
     return found

@@ -1,4 +1,4 @@
-"""The lines of a table of text: the character that separates values, and the values that are numbers."""
+"""The lines of a table of text, and the character that separates their values."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import csv
 import io
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
 
 from netspec.train.data.base import DataFault
 
@@ -49,15 +48,3 @@ def _width(text: str, separator: str) -> int:
     except csv.Error:
         return 0
     return widths.pop() if len(widths) == 1 and widths != {1} else 0
-
-
-def number_of(value: Any, decimal: str = ".") -> float | None:
-    """Return the number that a value is, or spells; ``None`` for others. Digit separators are not allowed."""
-    if isinstance(value, str):
-        if "_" in value or not value.isascii() or (decimal != "." and "." in value):
-            return None
-        value = value.replace(decimal, ".")
-    try:
-        return float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None

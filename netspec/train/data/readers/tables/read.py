@@ -18,8 +18,8 @@ from netspec.text.quoting import visible
 from netspec.train.data.arrays import real
 from netspec.train.data.base import Data, DataFault, TensorRows
 from netspec.train.data.meaning import Coding, Meaning, class_key, coding_of, listed
-from netspec.train.data.paths import read_text
 from netspec.train.data.readers.tables.features import FEATURES, features_of, plan_columns, repairs_of_words
+from netspec.train.data.readers.tables.form import TableForm
 from netspec.train.data.readers.tables.raw import (
     LEFT_OUT,
     MISSING,
@@ -29,6 +29,7 @@ from netspec.train.data.readers.tables.raw import (
     parquet_table,
     repair,
     shown,
+    table_text,
     text_of,
 )
 
@@ -39,15 +40,18 @@ INDEX = ("", "Unnamed: 0", "__index_level_0__")
 def read_csv(data_set: CSV, folder: Path, known: Meaning | None = None) -> Data:
     """Read a table of text whose columns become features as the data set's keys say."""
 
+    form = TableForm.of(dict(data_set), fixed=known is not None)
+
     def table(path: str) -> RawTable:
-        return csv_table(visible(path), read_text(path, folder), data_set.separator, data_set.decimal)
+        return csv_table(visible(path), table_text(path, folder, form), form)
 
     return _read(data_set, table, known)
 
 
 def read_parquet(data_set: Parquet, folder: Path, known: Meaning | None = None) -> Data:
     """Read the same from Parquet."""
-    return _read(data_set, lambda path: parquet_table(path, folder), known)
+    form = TableForm.of(dict(data_set), fixed=known is not None)
+    return _read(data_set, lambda path: parquet_table(path, folder, form), known)
 
 
 def _read(data_set: TableFile, read: Callable[[str], RawTable], known: Meaning | None) -> Data:
@@ -64,7 +68,7 @@ def _read(data_set: TableFile, read: Callable[[str], RawTable], known: Meaning |
     codes: Mapping[str, Codes] = {}
     if data_set.classes:
         codes = {target: _codes(train, target, data_set, known) for target in data_set.targets}
-    words = {} if trained else repairs_of_words(train, columns)
+    words = {} if trained else repairs_of_words(train, columns, data_set)
     notes = [] if trained else [told for column in columns if (told := column.told()) is not None]
     rows = {}
     for part, table in tables.items():
