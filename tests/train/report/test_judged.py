@@ -19,11 +19,11 @@ from netspec.pipeline import compile_spec
 from netspec.recipes import Column
 from netspec.train.data import Data, TensorRows
 from netspec.train.names import resolve
+from netspec.train.reading import read_data
 from netspec.train.report.judged.judge import judge
 from netspec.train.report.judged.judgement import Judgement, Mistake, together
 from netspec.train.report.judged.plots import scatter
 from netspec.train.report.judged.sections import sections
-from netspec.train.reading import read_data
 from netspec.train.setup import Setup
 
 classification = resolve("torchmetrics.functional.classification")
