@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,7 +27,7 @@ from netspec.train.report.judged.judgement import Judgement
 from netspec.train.report.progress import Progress
 from netspec.train.schedules import build_schedule
 from netspec.train.setup import Setup
-from netspec.train.stopping import stopped_by_signals
+from netspec.train.stopping import StoppedNow, stopped_by_signals
 from netspec.train.store.checkpoints import Checkpoints
 from netspec.train.store.folder import RunFolder
 from netspec.train.store.snapshot import empty_tensors, random_state, restore, set_random_state, snapshot_of
@@ -91,11 +91,10 @@ class Run:
         self.requests.saved()
         self.setup.model.train()
         try:
-            with stopped_by_signals(self.requests), told_of_faults(self.setup):
-                while not self.state.done and not self.requests.stopping:
-                    if self.train_epoch():
-                        self.end_epoch()
-            self._save()
+            with stopped_by_signals(self.requests, self.warn), told_of_faults(self.setup):
+                with suppress(StoppedNow):
+                    self._train()
+                self._save()
         finally:
             self.progress.close()
             if not self.state.done:
@@ -109,9 +108,16 @@ class Run:
         self.journal.loggers.close(scores)
         return Result(self.state, scores, judge(setup, part, setup.parts[part]))
 
+    def _train(self) -> None:
+        while not self.state.done and not self.requests.stopping:
+            if self.train_epoch():
+                self.end_epoch()
+
     def train_epoch(self) -> bool:
         """Take the remaining steps of the present epoch; return whether it is complete, rather than stopped."""
         state, take_step = self.state, self.stepper.function()
+        if state.step >= self.total or state.step_of_epoch >= self.steps_per_epoch:
+            return True  # it was stopped while this epoch was judged
         for batch in self.setup.train.shuffled(state.epoch, self.settings.batch, skip=state.step_of_epoch):
             state.count_step()
             take_step(batch, state.step)
@@ -137,7 +143,8 @@ class Run:
         self._synchronise_buffers()
         rate = self.optimizer.param_groups[0]["lr"]
         with self._judged():
-            measured = self._measure()
+            with self.requests.between_steps():
+                measured = self._measure()
             scores = measured.get("validation", measured["train"])
             state.start_epoch()
             self.selection.update(state, scores)
@@ -229,7 +236,8 @@ class Run:
             return
         self.state = State(**saved["state"])
         if saved["recipe"] != self.setup.fingerprint():
-            at_end = any(length.steps == self.state.step for length in self.setup.extensions.earlier)
+            earlier = self.setup.extensions.earlier
+            at_end = self.state.done and any(length.steps == self.state.step for length in earlier)
             self.state.extend(self.state.step % self.steps_per_epoch if at_end else 0)
         self.schedule.load_state_dict(saved["schedule"], self.state.step)
         self._saved_at = (self.state.epoch, self.state.step)

@@ -3,33 +3,50 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 _asked: list[int] = []
-"""The signal that has asked the present run to stop."""
+"""The signals that have asked the present run to stop."""
+
+
+FIRST = "stopping at the end of this step, to save the run"
+NOW = "stopping, to save the run; this epoch is judged when it goes on"
+AGAIN = "the run stops and is saved as soon as its step has ended; a third signal ends it unsaved"
 
 
 class Stoppable(Protocol):
-    """The interface of a run that signals can stop."""
+    """The interface of a run that signals can stop. ``can_save_now`` says that it is between two steps."""
 
     asked_to_stop: bool
+    can_save_now: bool
+
+
+class StoppedNow(BaseException):
+    """Raised by a signal in a run that is between two steps, which is saved as it is."""
 
 
 @contextmanager
-def stopped_by_signals(run: Stoppable) -> Iterator[None]:
-    """Handle signals: the first Ctrl-C (or SIGTERM, SIGHUP) stops after the step and saves, a second ends the run, a
-    third the process.
+def stopped_by_signals(run: Stoppable, tell: Callable[[str], None]) -> Iterator[None]:
+    """Handle signals, and tell what each does: the first Ctrl-C (or SIGTERM, SIGHUP) stops after the step, so that the
+    run is saved, or at once between two steps; a second changes nothing, a third ends the run, a fourth the process.
+
+    Raises ``StoppedNow`` between two steps.
     """
 
     def stop(number: int, frame: Any) -> None:
-        if run.asked_to_stop:
+        _asked.append(number)
+        if len(_asked) > 2:
             for each in before:
                 signal.signal(each, signal.SIG_DFL)
             raise KeyboardInterrupt(number)
-        _asked.append(number)
-        run.asked_to_stop = True
+        first, now = not run.asked_to_stop, run.can_save_now
+        run.asked_to_stop, run.can_save_now = True, False
+        with suppress(Exception):  # it may have come while another line was being printed, or warnings are errors
+            tell(NOW if now else FIRST if first else AGAIN)
+        if now:
+            raise StoppedNow
 
     _asked.clear()
     before: dict[int, Any] = {}

@@ -228,7 +228,7 @@ def test_interrupted_they_save_and_say_how_to_go_on(tmp_path: Path):
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     told, faults = process.communicate(timeout=60)
-    assert (process.returncode, faults) == (130, "")
+    assert (process.returncode, faults) == (130, "netspec: stopping at the end of this step, to save the run\n")
     assert "and saved; to resume:\n  netspec train --resume run\n" in told
     assert step_of(tmp_path / "run") == len(small.losses(tmp_path / "run"))
 

@@ -17,9 +17,10 @@ def add(commands: Commands) -> None:
         commands,
         "train",
         "Train a network as its `train:` key specifies. The run is written to runs/NAME/1, 2, …: metrics, checkpoints"
-        " and the best weights. Ctrl-C finishes the current step and saves; --resume continues, bit for bit, with the "
-        "spec and the values that the run was begun with. Any key of the recipe can be set: --set train.epochs=10 "
-        "--set train.optimizer.lr=0.01. More epochs than before extend a run: --resume last --set train.epochs=20.",
+        " and the best weights. Ctrl-C, once or twice, finishes the current step and saves; --resume continues, bit "
+        "for bit, with the spec and the values that the run was begun with. Any key of the recipe can be set: "
+        "--set train.epochs=10 --set train.optimizer.lr=0.01. More epochs than before extend a run: --resume last "
+        "--set train.epochs=20.",
     )
     add_spec_arguments(command, required=False, more="; --resume needs none")
     add_weights_argument(command)
