@@ -66,8 +66,22 @@ def _key(node: OnnxNode) -> object:
     """Return what two nodes have in common that give the same; the node itself where that cannot be said."""
     if node.body is not None or node.op_type.startswith(RANDOM):
         return node
+    sizes = _sizes_told(node)
+    if sizes is not None:
+        return "", "Shape", sizes
     given = [(name, _spelled(each)) for name, each in sorted(node.attributes.items())]
     return node.domain, node.op_type, (*node.inputs,), (*given,)
+
+
+def _sizes_told(node: OnnxNode) -> Sequence[int | str] | None:
+    """Return the sizes that a node tells, where it tells the sizes of a value whose shape is known: dimensions of one
+    name are equal, whichever value they are read from.
+    """
+    value = node.inputs[0] if node.op_type == "Shape" else None
+    if value is None or value.shape is None:
+        return None
+    start, end = _number(node, "start", 0), _number(node, "end", len(value.shape))
+    return (*value.shape[int(start) : int(end)],)
 
 
 def _spelled(each: object) -> bytes:

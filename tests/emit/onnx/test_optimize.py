@@ -128,3 +128,13 @@ def test_a_page_is_given_one_file(tmp_path: Path):
     form = form_of(None, None, "onnxruntime-web", optimized=True)
     export_onnx(model.graph, model.module().eval(), tmp_path / "net.onnx", form=form)
     assert not (tmp_path / "net.onnx.data").exists()
+
+
+def test_sizes_of_one_name_are_read_once(tmp_path: Path):
+    """The words of both are as many, so their places are the same."""
+    steps = (
+        "inputs: {x: [N, T, 8]}\nnetwork:\n  - sin: {name: a, input: x}\n  - cos: {name: b, input: x}\n"
+        "  - zeros: {name: c, size: [N, T, 8], like: a}\n  - ones: {name: d, size: [N, T, 8], like: b}\n"
+        "  - add: {from: [c, d]}"
+    )
+    assert optimized(tmp_path, steps).count("Shape") == 2  # N and T
