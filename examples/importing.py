@@ -37,7 +37,7 @@ def section(name: str) -> str:
     spec = netspec.from_torch(network, {"x": torch.randn(2, 3, 224, 224)}, name=name)
     assert spec.proof.holds
     return (
-        f"torchvision's `{block}`, one class of `{module}`:\n\n```python\n{source}\n```\n\n"
+        f"torchvision's `{block}`, one class of `{module}`:\n\n``` {{.python .excerpt}}\n{source}\n```\n\n"
         f"`netspec import torchvision.models:{name}`, the whole network, verified {spec.proof.text()}:\n\n"
         f"```yaml\n{spec.text}```\n"
     )

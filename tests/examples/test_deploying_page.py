@@ -15,16 +15,17 @@ from places import GUIDES, ROOT
 from netspec.cli import main
 
 PAGE = (GUIDES / "deploying.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("without_pictures")
 def test_the_commands_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    train, export, script = map(shlex.split, re.findall(r"^    (.*)$", PAGE.partition("##")[0], re.MULTILINE))
+    train, export, script = map(shlex.split, COMMANDS[0].splitlines())
     assert main([*train[1:], "--set", "train.epochs=1"]) == 0
     assert main(export[1:]) == 0
-    int8 = shlex.split(re.findall(r"^    (.*int8.*)$", PAGE, re.MULTILINE)[0])
+    int8 = shlex.split(next(text for text in COMMANDS if "int8" in text))
     assert main([*int8[1:-1], "int8.onnx"]) == 0
     sizes = [(tmp_path / name).stat().st_size for name in ("int8.onnx", export[-1])]
     assert sizes[0] < sizes[1] / 3

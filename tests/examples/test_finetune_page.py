@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_pictures")]
 PAGE = (GUIDES / "finetune.md").read_text(encoding="utf-8")
 COMMANDS = [shlex.split(text.replace("\\\n", " ")) for text in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)]
 PYTHON = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-SPECS = {re.findall(r"name: (\w+)", text)[0]: text for text in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)}
+SPECS = {re.findall(r"name: (\w+)", text)[0]: text for text in re.findall(r"```yaml[^\n]*\n(.*?)```", PAGE, re.DOTALL)}
 TOLD = {run: int(percent) / 100 for run, percent in re.findall(r"\| `(\w+)` \|.*\| (\d+) % \|", PAGE)}
 
 

@@ -16,7 +16,7 @@ from netspec.diagnostics import Source
 from netspec.pipeline import compile_loaded, load_source
 
 PAGE = (GUIDES / "weights.md").read_text(encoding="utf-8")
-SHOWN = re.findall(r"```\n\$ netspec (.+?)\n(.*?)```", PAGE, re.DOTALL)
+SHOWN = re.findall(r"```console\n\$ netspec (.+?)\n(.*?)```", PAGE, re.DOTALL)
 
 
 @pytest.mark.slow
