@@ -215,10 +215,15 @@ def from_onnx(path: str | Path, *, name: str | None = None, verify: bool = True,
     Weights have the keys that their names in the file tell, or else the paths of the nodes that read them, in torch's
     layout. Raises ``UsageError`` where the file is damaged, and with all that the language has no words for.
     """
-    try:
-        return _of_file(Path(path), name, verify, partial)
-    except SpecError:  # it lies in its notes about the levels that its nodes stand in
-        return _of_file(Path(path), name, verify, partial, notes=False)
+    from netspec.importer.capture.onnx.widened import in_float32
+
+    with in_float32(Path(path)) as (file, remarks):
+        try:
+            spec = _of_file(file, name, verify, partial)
+        except SpecError:  # it lies in its notes about the levels that its nodes stand in
+            spec = _of_file(file, name, verify, partial, notes=False)
+    spec.notes += remarks
+    return spec
 
 
 def _of_file(path: Path, name: str | None, verify: bool, partial: bool, notes: bool = True) -> ImportedSpec:
