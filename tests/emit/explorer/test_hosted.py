@@ -93,13 +93,18 @@ def test_a_click_tells_the_line(shown):
     assert said(page)[1:] == [{"type": "line", "line": line}]
 
 
-def test_a_fault_is_shown_and_goes(shown):
+def test_a_fault_is_told_shown_when_asked_for_and_goes(shown):
     page, _ = shown(network())
     tell(page, type="news", news=news("a.1", "error[unknown-op]: no op"))
-    expect(page.locator("#fault")).to_contain_text("no op")
     expect(page.locator("#sign")).to_contain_text("last valid state")
+    expect(page.locator("#fault")).to_have_count(0)
+    page.get_by_role("button", name="show the error").click()
+    expect(page.locator("#fault")).to_contain_text("no op")
+    tell(page, type="news", news=news("a.1", "error[unknown-op]: no other op"))
+    expect(page.locator("#fault")).to_contain_text("no other op")
     tell(page, type="news", news=news("a.1"))
     expect(page.locator("#fault")).to_have_count(0)
+    expect(page.locator("#sign")).to_be_hidden()
 
 
 def test_the_next_version_takes_over_what_the_reader_has_made_of_this_one(shown):

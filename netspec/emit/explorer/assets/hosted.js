@@ -4,6 +4,7 @@
 // cursor; the page tells which line its reader asks for, and when it is ready to be replaced by the next version.
 
 const GONE = "The language server has stopped. This is the last state that it knew.";
+const OPENS_FAULTS = false; // the text beside the page has them underlined
 const editor = acquireVsCodeApi();
 const memory = {
   read: () => editor.getState(),

@@ -76,7 +76,8 @@ function take(news) {
   if (!news.fault && news.version !== document.documentElement.dataset.version) return showNext();
   const isNew = news.fault !== fault;
   fault = news.fault;
-  if (isNew) showFault();
+  const shows = OPENS_FAULTS || isWaiting || document.getElementById("fault") !== null;
+  if (isNew && shows) showFault();
   else showSign();
   document.dispatchEvent(new CustomEvent("fault", { detail: news }));
 }

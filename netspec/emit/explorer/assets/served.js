@@ -4,6 +4,7 @@
 
 const AGAIN = 1000;
 const GONE = "netspec serve no longer answers. This page tries again every second.";
+const OPENS_FAULTS = true;
 const memory = {
   read: () => JSON.parse(sessionStorage.getItem("netspec") ?? "null"),
   write: (kept) => sessionStorage.setItem("netspec", JSON.stringify(kept)),
