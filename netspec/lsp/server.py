@@ -29,7 +29,7 @@ from netspec.lsp.hints import hints
 from netspec.lsp.hover import hover
 from netspec.lsp.messages import Protocol, speak
 from netspec.lsp.pages import diagram, explorer, summary
-from netspec.lsp.words import word_before
+from netspec.lsp.words import is_of_others, word_before
 from netspec.version import __version__
 
 Made = TypeVar("Made")
@@ -68,8 +68,10 @@ class NetspecServer(LanguageServer):
         return self.workspace.position_codec
 
     def open(self, uri: str) -> TextDocument | None:
-        """A document that the client has opened: no other is read from the disk."""
+        """A spec that the client has opened: nothing is read from the disk, and no other YAML is looked at."""
         found: TextDocument | None = self.workspace.text_documents.get(unquote(uri))
+        if found is None or is_of_others(found.uri, found.language_id or "", found.source):
+            return None
         return found
 
     def text(self, uri: str) -> str:
@@ -216,8 +218,11 @@ def _follow_documents(server: NetspecServer) -> None:
 
     @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
     async def changed(params: types.DidChangeTextDocumentParams) -> None:
-        if server.open(params.text_document.uri) is not None:
-            server.schedule(params.text_document.uri, PAUSE)
+        uri = params.text_document.uri
+        if server.open(uri) is not None:
+            server.schedule(uri, PAUSE)
+        elif uri in server.analysed:  # it has become something else
+            server.close(uri)
 
     @server.feature(types.TEXT_DOCUMENT_DID_SAVE)
     async def saved(params: types.DidSaveTextDocumentParams) -> None:
