@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from netspec.diagnostics import Report, Source, UsageError, did_you_mean
 from netspec.diagnostics.suggest import MOST_LISTED
 from netspec.elaborate import ElaborationCache, Limits, elaborate
 from netspec.graph import Graph
+from netspec.sources.run_folders import SPEC, named_run, names_run, no_such_run
 from netspec.spec import Spec, read_spec
 from netspec.syntax import DEFAULT, FileLimits, SyntaxNode, parse, read_source, read_stdin
 
@@ -37,13 +39,16 @@ NETWORK = (re.compile(r"\bnetspec\b['\"]?\s*:"), re.compile(r"\b(network|extends
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A spec file, read and checked in form. ``variant`` is set where a variant's name was asked for."""
+    """A spec file, read and checked in form. ``variant`` is set where a variant's name was asked for; that of a run has
+    its variant, and the ``values`` that it was begun with, as on the command line.
+    """
 
     source: Source
     document: SyntaxNode
     spec: Spec
     variant: str | None
     imported: tuple[Source, ...] = ()
+    values: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -69,21 +74,26 @@ class Origin:
 
     def graph(self, values: Sequence[str] = (), limits: Limits | None = None) -> Graph:
         """Return the graph, with more values on top. Raises ``SpecError`` with everything that is wrong."""
-        pairs = [text.partition("=") for text in (*self.values, *values)]
-        overrides = {key.strip(): read_value(key.strip(), value) for key, _, value in pairs}
+        overrides = values_of((*self.values, *values))
         return compile_loaded(self.loaded, variant=self.variant, overrides=overrides, limits=limits)
 
 
 def load_spec(target: str | Path, limits: FileLimits = DEFAULT) -> Loaded:
-    """Find and read a spec: a path, a folder with one spec, the name of a zoo entry or of one of its variants, or ``-``
-    for the standard input.
+    """Find and read a spec: a path, a folder with one spec, that of a run, the name of a zoo entry or of one of its
+    variants, or ``-`` for the standard input.
 
     Raises ``UsageError`` where there is none, ``SpecError`` with every fault of form.
     """
     if target == "-":
         return load_source(read_stdin(limits), None, limits)
     path, variant = find_spec(target)
-    return load_source(read_source(path, limits), variant, limits)
+    loaded = load_source(read_source(path, limits), variant, limits)
+    if names_run(str(target)):
+        from netspec.sources.runs import begun_with
+
+        variant, values = begun_with(path.parent)
+        return replace(loaded, variant=variant, values=values)
+    return loaded
 
 
 def load_source(
@@ -151,6 +161,11 @@ def find_spec(target: str | Path) -> tuple[Path, str | None]:
 
     Raises ``UsageError`` where there is none, and for the standard input, which is no file.
     """
+    if names_run(str(target)):
+        path = named_run(str(target))
+        return (path.parent if path.name.startswith("fold-") else path) / SPEC, None
+    if (told := no_such_run(str(target))) is not None:
+        raise UsageError(told)
     text = str(target)
     if target == "-":
         raise UsageError("this takes a file: the standard input, `-`, can be read only once")
@@ -193,13 +208,14 @@ def compile_loaded(
     ``overrides`` are values of parameters, and of keys under ``train`` by their path (``train.optimizer.lr``).
     """
     spec, lora = loaded.spec, None
+    overrides = {**values_of(loaded.values), **(overrides or {})}
     if training := {path[6:]: value for path, value in (overrides or {}).items() if path.startswith("train.")}:
         from netspec.elaborate.training.overrides import with_overrides
 
         if spec.train is None:  # a network may be changed so without a recipe
             lora = training.pop("lora", None)
         spec = spec.changed(train=with_overrides(spec.train, training))
-        overrides = {name: value for name, value in (overrides or {}).items() if not name.startswith("train.")}
+        overrides = {name: value for name, value in overrides.items() if not name.startswith("train.")}
     return elaborate(
         spec,
         Report(),
@@ -222,6 +238,12 @@ def read_value(key: str, text: str) -> SyntaxNode | None:
         raise UsageError(f"--set {key}={text} gives no value: write an empty string as `{key}=''`, with its quotes")
     report.raise_if_any()
     return node
+
+
+def values_of(texts: Sequence[str]) -> dict[str, SyntaxNode | None]:
+    """Return values as on the command line, ``width=8``, by parameter or path of the recipe."""
+    pairs = [text.partition("=") for text in texts]
+    return {key.strip(): read_value(key.strip(), value) for key, _, value in pairs}
 
 
 def compile_spec(target: str | Path, **options: Any) -> Graph:

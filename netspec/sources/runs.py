@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 
 from netspec import zoo
+from netspec.diagnostics import UsageError
 from netspec.sources.imports import DISK, Disk, Tree
+from netspec.sources.run_folders import FACTS, SPEC
 
-SPEC, FACTS, SOURCES, ZOO = "spec.yaml", "run.json", "sources", ".zoo"
+SOURCES, ZOO = "sources", ".zoo"
 
 
 class RunSources(Disk):
@@ -24,6 +26,16 @@ class RunSources(Disk):
     def zoo(self, name: str) -> tuple[Path, str | None] | None:
         """Return the file and the variant that a name of the zoo meant when the run began."""
         return zoo.find(name, self.folder / ZOO)
+
+
+def begun_with(run: Path) -> tuple[str | None, tuple[str, ...]]:
+    """Return the variant and the values that a run was begun with. Raises ``UsageError`` for a damaged one."""
+    try:
+        asked = json.loads((run / FACTS).read_text(encoding="utf-8"))["asked"]
+        variant = asked["variant"]
+        return (None if variant is None else str(variant)), tuple(map(str, asked["set"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UsageError(f"{run / FACTS} is damaged: name {run / SPEC}, which is read without it") from None
 
 
 def tree_around(spec: Path) -> tuple[Tree, Path]:

@@ -246,6 +246,7 @@ class Run:
             set_random_state(saved["random"][self.world.rank], self.setup.device)
         if self.world.is_first and (damage := self.journal.resume(self.state.step, saved.get("metrics"))):
             self.warn(damage)
+        self.state.done = self.state.done or (self.state.step >= self.total and not self.state.step_of_epoch)
         if not self.state.done:
             self.progress.resumed(self.state.step)
 

@@ -40,7 +40,7 @@ from netspec.train.optimize.objective import Objective
 from netspec.train.reading import recipe_of
 from netspec.train.store.length import Extensions, RunLength
 from netspec.train.world import SINGLE_PROCESS, World, is_worker, local_rank
-from netspec.weights.files.safetensors import TIED, write_tensors
+from netspec.weights.files.safetensors import EPOCH, TIED, write_tensors
 from netspec.weights.load import LoadedWeights, load_weights
 
 FREE = frozenset({"devices", "strategy", "workers", "checkpoint", "loggers", "published"})
@@ -298,9 +298,9 @@ class Setup:
         """Return loss and metrics of every part of the data."""
         return {name: self.evaluate(batches) for name, batches in self.parts.items()}
 
-    def write_weights(self, weights: Mapping[str, Tensor], path: Path, strategy: Strategy) -> None:
-        """Write weights as safetensors, by all keys of the state dict: tied ones once for each of their names, as a
-        strict ``load_state_dict`` of the file asks for. Every process calls this.
+    def write_weights(self, weights: Mapping[str, Tensor], path: Path, strategy: Strategy, epoch: int) -> None:
+        """Write the weights of an epoch as safetensors, by all keys of the state dict: tied ones once for each of their
+        names, as a strict ``load_state_dict`` of the file asks for. Every process calls this.
         """
         tensors: dict[str, Tensor] = {}
         seen: dict[int, str] = {}
@@ -314,7 +314,7 @@ class Setup:
             tensors[name] = strategy.full_tensor(weights[name].detach()).cpu()
         if not self.world.is_first:
             return
-        write_tensors(tensors, path, {TIED: json.dumps(aliases)})
+        write_tensors(tensors, path, {TIED: json.dumps(aliases), EPOCH: str(epoch)})
 
 
 NOTHING = nullcontext()

@@ -17,6 +17,7 @@ from netspec.cli.commands.training.compare.summary import summary
 from netspec.cli.commands.training.train.work import completed
 from netspec.pipeline import compile_spec
 from netspec.train.job import Job
+from netspec.train.store.folder import RunFolder
 
 pytestmark = pytest.mark.slow
 
@@ -178,7 +179,8 @@ def test_a_long_label_is_broken_where_the_terminal_ends():
     scores = {"validation": {"loss": 2.5e9, "accuracy": 0.5}}
     found = {"parameters": 8, "scores": scores, "best_epoch": [3], "seconds": 75.0, "verdict": ""}
     outcomes = {long: found, "adam": {**found, "scores": {"validation": {"loss": 1.0, "accuracy": 0.5}}}}
-    assert summary(outcomes, compile_spec("tumours.yaml"), 62).splitlines() == [
+    folders = dict.fromkeys(outcomes, RunFolder(Path("runs")))
+    assert summary(outcomes, compile_spec("tumours.yaml"), folders, 62).splitlines() == [
         "                   validation             best",
         "                         loss  accuracy  epoch        time",
         "sgd: {lr: 0.05,     2.500e+09    0.5000      3  1 min 15 s",
@@ -214,3 +216,10 @@ def test_nothing_is_trained_where_one_is_at_fault(capsys: pytest.CaptureFixture[
     assert main(["compare", "tumours.yaml", "--over", "train.optimizer=adam,adma"]) == 1
     assert "there is no optimizer named `adma`" in capsys.readouterr().err
     assert not Path("runs").exists()
+
+
+def test_an_optimizer_named_alone_is_told_to_have_another_rate(capsys: pytest.CaptureFixture[str]):
+    Path("tumours.yaml").write_text(SPEC.replace("optimizer: adam", "optimizer: {adam: 0.02}"))
+    assert main(["compare", "tumours.yaml", "--over", "train.optimizer=sgd,{adam: 0.02}"]) == 0
+    told = "`sgd` alone has its default learning rate, 0.001, not the spec's 0.02: `{sgd: 0.02}` has that one"
+    assert capsys.readouterr().err == f"netspec: {told}\n"

@@ -170,8 +170,12 @@ def test_an_extension_is_interrupted_and_goes_on(monkeypatch: pytest.MonkeyPatch
     assert main(["train", "--resume", "last"]) == 0
     assert json.loads(Path("runs/net/1/result.json").read_text())["steps"] == [3 * STEPS_PER_EPOCH]
     stopped(monkeypatch, 5, *more)
-    assert main(["evaluate", "last"]) == 2
-    assert "runs/net/1 is not finished; to resume:\n  netspec train --resume runs/net/1\n" in capsys.readouterr().err
+    assert main(["evaluate", "last"]) == 0
+    told = capsys.readouterr().err
+    assert told.startswith(
+        "netspec: runs/net/1 is not finished: these are the best weights that it has so far, of epoch "
+    )
+    assert told.endswith(" of 6; to resume:\n  netspec train --resume runs/net/1\n")
     assert main(["train", "--resume", "last"]) == 0
     same("runs/net/1", "whole")
 
@@ -239,7 +243,7 @@ def test_patience_begins_anew():
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
-        (["--set", "train.epochs=2"], 1, r"was begun otherwise: `epochs` is 3, not 2; start a new run"),
+        (["--set", "train.epochs=2"], 1, r"has ended after 3 epochs, and cannot become shorter: `netspec train SPEC"),
         (["--set", "train.seed=2", "--set", "train.epochs=9"], 1, r"was begun otherwise: `seed` is 0, not 2; start a"),
         (["--stretch-schedule"], 2, r"--stretch-schedule is for a run that becomes longer: add"),
         (["-o", "x"], 2, r"--resume goes on in the run's own folder: leave -o out"),
@@ -297,3 +301,55 @@ def test_the_last_run_may_be_one_with_a_folder_of_its_own(capsys: pytest.Capture
     assert main(["train", "net.yaml", "--set", "train.epochs=2", "-o", "runs/mine"]) == 0
     assert main(["train", "--resume", "last", "--set", "train.epochs=3"]) == 0
     assert "runs/mine is extended from 2 epochs to 3 epochs" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("schedule", ["null", "cosine"])
+def test_a_stopped_run_becomes_shorter(
+    schedule: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """At the epoch that it has come to it is done at once; with fewer it cannot be."""
+    words = ("net.yaml", "--set", "train.epochs=6", "--set", f"train.schedule={schedule}")
+    assert main(["train", *words, "-o", "whole"]) == 0
+    stopped(monkeypatch, 2, *words)
+    for epochs in (4, 2):
+        shutil.copytree("runs/net/1", f"short-{epochs}")
+        capsys.readouterr()
+        assert main(["train", "--resume", f"short-{epochs}", "--set", f"train.epochs={epochs}"]) == 0
+        assert f"short-{epochs} is shortened from 6 epochs to {epochs} epochs" in capsys.readouterr().out
+        assert losses(f"short-{epochs}") == losses("whole")[: epochs * STEPS_PER_EPOCH]
+        assert rates(f"short-{epochs}") == rates("whole")[:epochs]
+        assert json.loads(Path(f"short-{epochs}/result.json").read_text())["steps"] == [epochs * STEPS_PER_EPOCH]
+    assert main(["train", "--resume", "runs/net/1", "--set", "train.epochs=1"]) == 1
+    told = "runs/net/1 has taken 8 steps already: the fewest epochs that it can have are 2"
+    assert told in capsys.readouterr().err
+    assert main(["train", "--resume", "whole", "--set", "train.epochs=4"]) == 1
+    assert "whole has ended after 6 epochs, and cannot become shorter" in capsys.readouterr().err
+    assert main(["train", "--resume", "short-4", "--set", "train.epochs=6"]) == 0
+    assert len(losses("short-4")) == 6 * STEPS_PER_EPOCH
+    if schedule == "null":
+        same("short-4", "whole")
+
+
+def test_a_stopped_run_is_asked_with_what_it_has(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    stopped(monkeypatch, 2, "net.yaml", "--set", "train.epochs=6")
+    assert main(["train", "net.yaml"]) == 0
+    Path("rows.csv").write_text("\n".join([",".join(f"f{number}" for number in range(30)), ",".join(["1"] * 30)]))
+    epochs = [line for line in lines("runs/net/1") if "epoch" in line]
+    best = max(epochs, key=lambda line: line["validation"]["accuracy"])
+    capsys.readouterr()
+    assert main(["compare", "runs/net/1", "runs/net/2"]) == 0
+    told = capsys.readouterr()
+    assert f"weights that it has so far, of epoch {best['epoch']} of 6; to resume:" in told.err
+    assert "net/1, not finished" in told.out
+    assert f"{best['validation']['accuracy']:.4f}" in told.out
+    for words in (["predict", "rows.csv"], ["export", "-o", "x.onnx"], ["evaluate", "--format", "json"]):
+        assert main([words[0], "runs/net/1", *words[1:]]) == 0
+        assert "runs/net/1 is not finished: these are" in capsys.readouterr().err
+    assert main(["evaluate", "runs/net/1", "--runtime", "onnx"]) == 2
+    assert "runs/net/1 has no ONNX file before its end: leave --runtime onnx out" in capsys.readouterr().err
+    Path("runs/net/1/best.safetensors").unlink()  # as if it had been stopped in its first epoch
+    for words in (["predict", "runs/net/1", "rows.csv"], ["compare", "runs/net/1", "runs/net/2"]):
+        assert main(words) == 2
+        assert (
+            "runs/net/1 was stopped in its first epoch, and has no weights to be asked yet" in capsys.readouterr().err
+        )

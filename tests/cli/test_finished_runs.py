@@ -119,12 +119,13 @@ def test_the_same_recipe_on_other_rows(capsys: pytest.CaptureFixture[str]):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["runs/net/1", "net.yaml"], "specs are trained, and runs have ended: train the specs first"),
+        (["runs/net/1", "net.yaml"], "net.yaml is a spec, and others are runs: train it first, and compare its run"),
         (["runs/net/1", "runs/net/2", "--set", "width=3"], "--over and --set are for specs"),
         (["runs/net/1"], "there is only one run to compare"),
         (["runs/net/1", "runs/net/2", "runs/net/../net/1"], "is compared with itself"),
         (["runs/net/last", "runs/none/last"], "there is no run in runs/none/ yet"),
-        (["net.yaml", "--over", "width=1,2", "--format", "md"], "--format and -o are for runs that have ended"),
+        (["runs/net/1", "runs/net/7"], "there is no run in runs/net/7: runs/net has 1, 2"),
+        (["net.yaml", "--over", "width=1,2", "--format", "md"], "--format and -o are for runs"),
     ],
 )
 def test_what_is_refused(words: list[str], told: str, capsys: pytest.CaptureFixture[str]):
@@ -135,8 +136,8 @@ def test_what_is_refused(words: list[str], told: str, capsys: pytest.CaptureFixt
 def test_a_run_that_has_not_ended(capsys: pytest.CaptureFixture[str]):
     shutil.copytree("runs/net/1", "half", dirs_exist_ok=True)
     Path("half/result.json").unlink()
-    assert main(["compare", "runs/net/1", "half"]) == 2
-    assert "half is not finished; to resume:\n  netspec train --resume half\n" in capsys.readouterr().err
+    assert main(["compare", "runs/net/1", "half"]) == 0
+    assert "half is not finished: these are the best weights that it has so far" in capsys.readouterr().err
 
 
 def test_weights_that_runs_began_from_are_compared(capsys: pytest.CaptureFixture[str]):
@@ -145,3 +146,57 @@ def test_weights_that_runs_began_from_are_compared(capsys: pytest.CaptureFixture
     capsys.readouterr()
     assert main(["compare", "tuned-1", "tuned-2"]) == 0
     assert "skip [2.*]" in capsys.readouterr().out
+
+
+def test_a_folder_of_runs_stands_for_those_in_it(capsys: pytest.CaptureFixture[str]):
+    shutil.copytree("runs/net/1", "runs/compare/2/1-sgd")
+    shutil.copytree("runs/net/2", "runs/compare/2/2-adam")
+    tables = []
+    for words in (["runs/compare/2"], ["runs/compare/last"], ["runs/compare/2/1", "runs/compare/2/2-adam"]):
+        assert main(["compare", *words]) == 0
+        tables.append(capsys.readouterr().out)
+    assert len({*tables}) == 1
+    assert "compare/2/1-sgd" in tables[0]
+    assert "compare/2/2-adam" in tables[0]
+    assert main(["evaluate", "runs/compare/2/2"]) == 0
+    shutil.rmtree("runs/compare")
+
+
+def test_none_is_best_where_the_data_or_the_losses_are_others(capsys: pytest.CaptureFixture[str]):
+    rows = ["a,b,y", *(f"{number % 7},{number % 5},{number % 2}" for number in range(60))]
+    Path("one.csv").write_text("\n".join(rows))
+    Path("two.csv").write_text("\n".join([*rows, "1,2,1"]))
+    table = SPEC.replace("30", "2").replace("breast_cancer", "{csv: {path: one.csv, target: y}}")
+    Path("table.yaml").write_text(table.replace("linear: 2}", "linear: 1}").replace("cross_entropy", "mse"))
+    for number, value in enumerate(("data.csv.path=one.csv", "data.csv.path=two.csv", "loss=l1")):
+        assert main(["train", "table.yaml", "-o", f"table-{number}", "--set", f"train.{value}"]) == 0
+    wanted = {(0, 1): "no best: the rows of validation are not", (0, 2): "no best: their losses are not"}
+    for runs, told in wanted.items():
+        capsys.readouterr()
+        assert main(["compare", *(f"table-{number}" for number in runs)]) == 0
+        found = capsys.readouterr().out
+        assert f"{told} the same" in found
+        assert " * " not in found
+        assert main(["compare", *(f"table-{number}" for number in runs), "--format", "md"]) == 0
+        assert "**" not in capsys.readouterr().out
+
+
+def test_a_run_is_a_spec_with_what_it_was_begun_with(capsys: pytest.CaptureFixture[str]):
+    """Its variant and its values are those of the network, not the defaults of its spec."""
+    for run in ("runs/net/2", "runs/net/last", "last"):
+        if run == "last":
+            Path("runs/net/2/run.json").touch()
+        assert main(["shapes", run, "--format", "json"]) == 0
+        assert json.loads(capsys.readouterr().out)["totals"]["params"] == 266
+    assert main(["shapes", "runs/net/2/spec.yaml", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["totals"]["params"] == 134
+    assert main(["train", "runs/net/2", "-o", "twice", "--set", "train.epochs=2"]) == 0
+    assert main(["evaluate", "twice"]) == 0
+    facts = json.loads(Path("twice/run.json").read_text())
+    assert facts["parameters"] == {"width": 8}
+    assert (facts["recipe"]["epochs"], facts["recipe"]["optimizer"]["sgd"]["lr"]) == (2, 0.1)
+    capsys.readouterr()
+    assert main(["train", "--resume", "twice"]) == 0
+    assert "twice is already finished" in capsys.readouterr().out
+    assert main(["shapes", "runs/net/7"]) == 2
+    assert "there is no run in runs/net/7: runs/net has 1, 2" in capsys.readouterr().err

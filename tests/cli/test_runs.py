@@ -240,9 +240,11 @@ def test_no_run_and_no_end(project: Path, tmp_path: Path, capsys: pytest.Capture
     assert capsys.readouterr().err == "netspec: there is no fold-2 in runs/tumours/1: it was not cross-validated\n"
     shutil.copytree("runs/tumours/1", "runs/others/1")
     Path("runs/others/1/result.json").unlink()
+    Path("runs/others/1/best.safetensors").unlink()
     assert main(["evaluate", "runs/others/1"]) == 2
     assert capsys.readouterr().err == (
-        "netspec: runs/others/1 is not finished; to resume:\n  netspec train --resume runs/others/1\n"
+        "netspec: runs/others/1 was stopped in its first epoch, and has no weights to be asked yet; to resume:\n"
+        "  netspec train --resume runs/others/1\n"
     )
 
 

@@ -30,7 +30,7 @@ def test_every_key_of_the_state_dict_is_in_the_file(tmp_path: Path):
     setup = Setup(model.graph, read_data(model.graph), torch.device("cpu"))
     strategy = SingleProcess(ModelWithLoss(setup.model, setup.evaluator.objective, setup.autocast))
     file = tmp_path / "best.safetensors"
-    setup.write_weights(setup.model.state_dict(), file, strategy)
+    setup.write_weights(setup.model.state_dict(), file, strategy, 1)
     fresh = model.module(seed=7)
     fresh.load_state_dict(safetensors.torch.load_file(file), strict=True)
     given = model.module(weights=str(file))

@@ -39,7 +39,7 @@ class LastEpochs:
             return
         if self.setup.world.is_first:
             self.folder.mkdir(parents=True, exist_ok=True)
-        self.setup.write_weights(self.setup.model.state_dict(), self.path(epoch), self.strategy)
+        self.setup.write_weights(self.setup.model.state_dict(), self.path(epoch), self.strategy, epoch)
         if self.setup.world.is_first:
             for number in self.numbers():
                 if number <= epoch - self.average.epochs:

@@ -67,7 +67,7 @@ class Selection:
     def write(self, state: State, folder: RunFolder, strategy: Strategy) -> None:
         """Write the best weights, unless the folder has them. Every process calls this."""
         if self.weights is not None and self._step_on_disk != state.best_step:
-            self.setup.write_weights(self.weights, folder.best, strategy)
+            self.setup.write_weights(self.weights, folder.best, strategy, state.best_epoch)
             self._step_on_disk = state.best_step
 
     def read(self, state: State, folder: RunFolder, strategy: Strategy) -> None:

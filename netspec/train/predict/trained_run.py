@@ -15,23 +15,25 @@ from netspec.pipeline import read_value
 from netspec.recipes import ingredients
 from netspec.recipes.recipe import Recipe
 from netspec.runtime.module import build_module
+from netspec.sources.run_folders import named_run, no_such_run
 from netspec.syntax import MapNode
 from netspec.train.data import Meaning
 from netspec.train.data.batches import Batches
 from netspec.train.faults import layer_without_precision
 from netspec.train.optimize.class_weights import read_loss_weights
 from netspec.train.predict.onnx_module import OnnxModule
+from netspec.train.predict.unfinished import usable_parts
 from netspec.train.reading import read_data, recipe_of
 from netspec.train.setup import Setup
 from netspec.train.store.checkpoints import digest_of
 from netspec.train.store.folder import RunFolder
-from netspec.train.store.metadata import changes_of_data, going_on, read_meaning, read_states, rebuild
+from netspec.train.store.metadata import changes_of_data, read_meaning, read_states, rebuild
 from netspec.weights.files.safetensors import damaged, read_weights
-from netspec.weights.runs import named_run
 
 
 class TrainedRun:
-    """A run that has ended, read from its folder alone. ``other`` are data that it was not trained on, as in a spec.
+    """A run, read from its folder alone, with its best weights, or those so far. ``other`` are data that it was not
+    trained on, as in a spec.
 
     ``fold`` is the fold of a cross-validated run, whose weights, transforms and files are in ``path``.
     ``other_weights`` fills its network with others than these.
@@ -44,33 +46,30 @@ class TrainedRun:
         self.other_weights: Callable[[nn.Module], None] | None = None
 
     @staticmethod
-    def find(run: str, other: str | None = None) -> list[TrainedRun]:
+    def find(run: str, other: str | None = None, warn: Callable[[str], None] = print) -> list[TrainedRun]:
         """Return the run of a folder, ``last`` of all or ``runs/NAME/last``; of a cross-validated run one a fold.
 
-        Raises ``UsageError`` if there is no such run, or if it has not been trained to its end.
+        ``warn`` is called for one that has not ended. Raises ``UsageError`` if there is no such run, or no epoch of it
+        has ended.
         """
         path = named_run(run)
         above, name = RunFolder(path.parent), path.name
         if name.startswith("fold-") and name[5:].isdecimal() and above.begun:
-            guard_ended(above)
             guard_fold(above, path)
+            usable_parts(above, [path], warn)
             return [TrainedRun(above, path, int(name[5:]) - 1, other)]
         folder = RunFolder(path)
         if not folder.begun:
-            some = (
-                "" if not any(RunFolder(each).begun for each in path.glob("*")) else f" itself: name one, as {run}/last"
-            )
-            raise UsageError(f"there is no run in {run}{some or ': `netspec train` makes one, such as runs/lenet/1'}")
-        guard_ended(folder)
+            told = f"there is no run in {run}: `netspec train` makes one, such as runs/lenet/1"
+            raise UsageError(no_such_run(run) or told)
         folds = sorted((each for each in path.glob("fold-*") if each.name[5:].isdecimal()), key=_number)
-        if not folds:
-            return [TrainedRun(folder, path, None, other)]
-        return [TrainedRun(folder, each, number, other) for number, each in enumerate(folds)]
+        found = usable_parts(folder, folds or [path], warn)
+        return [TrainedRun(folder, each, _number(each) - 1 if folds else None, other) for each in found]
 
     @staticmethod
-    def find_one(run: str) -> TrainedRun:
+    def find_one(run: str, warn: Callable[[str], None] = print) -> TrainedRun:
         """Return the run of a folder. Raises ``UsageError`` as ``find``, and if it has a network for each fold."""
-        runs = TrainedRun.find(run)
+        runs = TrainedRun.find(run, warn=warn)
         if len(runs) > 1:
             raise UsageError(f"{run} has a network for each fold: choose one, such as {run}/fold-1")
         return runs[0]
@@ -87,6 +86,8 @@ class TrainedRun:
         """Return the network with the best weights, or the other ones, on the CPU: as PyTorch, or as its ONNX file."""
         if self.other_weights is not None and runtime == "onnx":
             raise UsageError("--weights are put into PyTorch's network, and the ONNX file has its own: leave one out")
+        if runtime == "onnx" and not self.folder.ended:
+            raise UsageError(f"{self.folder.path} has no ONNX file before its end: leave --runtime onnx out")
         if runtime == "onnx":
             self._guard_whole(self.path / "model.onnx")
             return OnnxModule(self.path / "model.onnx").eval()
@@ -179,10 +180,3 @@ def guard_fold(folder: RunFolder, path: Path) -> None:
         folds = folder.facts()["recipe"]["folds"]
         has = f"it has fold-1 to fold-{folds}" if folds else "it was not cross-validated"
         raise UsageError(f"there is no {path.name} in {folder.path}: {has}")
-
-
-def guard_ended(folder: RunFolder) -> None:
-    """Guard: a run has ended."""
-    if not folder.ended:
-        command = going_on(folder)
-        raise UsageError(f"{folder.path} is not finished; to resume:\n  {command}")

@@ -18,6 +18,7 @@ import torch
 from netspec.diagnostics import UsageError
 from netspec.graph import Graph
 from netspec.pipeline import Origin
+from netspec.sources.run_folders import RUNS
 from netspec.text.quoting import visible
 from netspec.train.beforehand import cautions
 from netspec.train.job import Ending, Job, complete, first_setup, start
@@ -31,7 +32,6 @@ from netspec.train.start.resumption import Resumption
 from netspec.train.store.claim import claimed
 from netspec.train.store.folder import RunFolder
 from netspec.train.store.metadata import Asked
-from netspec.weights.runs import RUNS
 
 RecipeValue: TypeAlias = (
     "bool | int | float | str | os.PathLike[str] | Sequence[RecipeValue] | Mapping[str, RecipeValue] | None"
@@ -111,7 +111,7 @@ def train_here(origin: Origin, recipe: Mapping[str, RecipeValue], output: Path |
 
     Raises ``UsageError`` where that has a run, and as ``netspec train`` does.
     """
-    values = (*origin.values, *values_of(recipe))
+    values = (*origin.loaded.values, *origin.values, *values_of(recipe))
     graph = Origin(origin.loaded, origin.variant).graph(values)
     guard_here(graph)
     if output is not None and RunFolder(output).begun:

@@ -13,15 +13,17 @@ from netspec.elaborate import Limits
 from netspec.graph import Graph
 from netspec.pipeline import Loaded, load_spec
 from netspec.recipes.schedules import Length
+from netspec.sources.run_folders import RUNS, last_run
 from netspec.text.quoting import shell
+from netspec.train.predict.unfinished import resumed_by
 from netspec.train.reading import recipe_of
 from netspec.train.setup import FREE, Setup
 from netspec.train.start.sameness import differing, facts_of, guard_same
+from netspec.train.store.checkpoints import last_saved_step
 from netspec.train.store.folder import RunFolder
 from netspec.train.store.history import read_history
 from netspec.train.store.length import KEYS, Extensions, RunLength
 from netspec.train.store.metadata import as_path, begun_as, compiled, plugin_words, reloaded
-from netspec.weights.runs import RUNS, last_run
 
 MOST_NAMED = 3
 """Layers that a line names."""
@@ -29,7 +31,7 @@ MOST_NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class Resumption:
-    """A run that goes on. ``values`` are set on top of its own; ``was`` is its length so far, where they extend it.
+    """A run that goes on. ``values`` are set on top of its own; ``was`` is its length so far, where they change it.
 
     ``notes`` has lines that tell of it: as what it was begun, and what has become of its spec's file.
     """
@@ -49,27 +51,33 @@ class Resumption:
         return ["--resume", as_path(self.folder.path), *values, *stretched, *plugin_words()]
 
     def record(self) -> None:
-        """Note in the run's folder that it is longer now, and has not ended; nothing where it is not extended."""
+        """Note in the run's folder that it has another length now, and has not ended; nothing where it has not."""
         if self.was is None:
             return
         found = self.folder.facts()
         asked = {**found["asked"], "set": [*found["asked"]["set"], *self.values]}
         (self.folder.path / "result.json").unlink(missing_ok=True)  # first: a run without it goes on either way
-        longer = {"recipe": recipe_of(self.graph).plain(), "asked": asked, **self.extensions.plain()}
-        self.folder.write("run.json", {**found, **longer})
+        changed = {"recipe": recipe_of(self.graph).plain(), "asked": asked, **self.extensions.plain()}
+        self.folder.write("run.json", {**found, **changed})
 
     def told_extension(self, setup: Setup) -> str:
         """Return what becomes of the schedule, in a sentence or two. ``setup`` has the run's data."""
         assert self.was is not None
         settings, schedule = setup.recipe.settings, setup.recipe.schedule
         now, planned = RunLength.of_settings(settings), self.extensions.planned
-        told = f"{self.folder.path} is extended from {self.was} to {now}"
+        changed = "extended" if now.extends(self.was) else "shortened"
+        told = f"{self.folder.path} is {changed} from {self.was} to {now}"
         if schedule is None:
             return f"{told}; the learning rate stays as it is"
         epoch = setup.train.steps(settings.batch)
         length = Length(setup.steps_in(planned or now), epoch)
         if not schedule.leads_to_end(length):
             return f"{told}; its schedule, {schedule.name}, goes on as before"
+        if planned is not None and now.shortens(planned):
+            rest = f"`--stretch-schedule` plans it for {now} instead"
+            return f"{told}. Its schedule, {schedule.name}, was planned for {planned}, and ends before its end; {rest}"
+        if now.shortens(self.was):
+            return f"{told}, and its schedule, {schedule.name}, with it"
         rate = getattr(setup.recipe.optimizer, "lr", 1.0)
         done = setup.steps_in(self.was)
         if planned is None:
@@ -87,22 +95,23 @@ def resumption(
 ) -> Resumption:
     """Return how a run goes on with ``values`` set on top of its own, as on the command line: ``train.epochs=20``.
 
-    More epochs, or steps, extend it; ``stretch`` plans its schedule for all of them. Raises ``TrainingFault`` for
-    values that it was not begun with, ``UsageError`` if its files have been changed.
+    More epochs, or steps, extend it, fewer shorten one that has not ended; ``stretch`` plans its schedule for all of
+    them. Raises ``TrainingFault`` for values that it was not begun with, ``UsageError`` if its files have been changed.
     """
     facts = folder.facts()
     loaded = reloaded(folder)
     graph = compiled(loaded, folder, values, limits)
     was, now = RunLength.of(facts["recipe"]), RunLength.of_settings(recipe_of(graph).settings)
-    extends, extensions = now.extends(was), Extensions.of(facts)
-    guard_same(folder, graph, {*FREE, *KEYS} if extends else FREE)
-    if extends:
+    changes, extensions = now.extends(was) or now.shortens(was), Extensions.of(facts)
+    guard_same(folder, graph, {*FREE, *KEYS} if changes else FREE)
+    if changes:
         guard_average(folder, graph, was, now)
+        guard_shortest(folder, graph, was, now)
         extensions = extensions.further(was, stretch)
     elif stretch and (extensions.planned is not None or not extensions.earlier):
         raise UsageError("--stretch-schedule is for a run that becomes longer: add `--set train.epochs=N`")
     notes = (told,) if (told := begun_with(folder, values)) else ()
-    return Resumption(folder, loaded, graph, tuple(values), extensions, was if extends else None, notes)
+    return Resumption(folder, loaded, graph, tuple(values), extensions, was if changes else None, notes)
 
 
 def begun_with(folder: RunFolder, values: Sequence[str]) -> str:
@@ -125,6 +134,27 @@ def guard_average(folder: RunFolder, graph: Graph, was: RunLength, now: RunLengt
         raise TrainingFault(
             f"the weights of the last {average.epochs} epochs are averaged, and those of epochs before the end of "
             f"{folder.path} are gone: extend it by {average.epochs} epochs at least"
+        )
+
+
+def guard_shortest(folder: RunFolder, graph: Graph, was: RunLength, now: RunLength) -> None:
+    """Guard: a run that becomes shorter has not ended, nor gone farther than it is to go."""
+    if now.extends(was):
+        return
+    if folder.ended:
+        help = f"`netspec train SPEC --set train.{KEYS[now.epochs is None]}=…` starts a shorter one"
+        raise TrainingFault(f"{folder.path} has ended after {was}, and cannot become shorter: {help}")
+    recipe = recipe_of(graph)
+    if recipe.average is not None or recipe.settings.folds:
+        why = "averages the weights of its last epochs" if recipe.average is not None else "is cross-validated"
+        raise TrainingFault(f"{folder.path} {why}, and cannot become shorter{resumed_by(folder)}")
+    done, records = last_saved_step(folder.checkpoints), read_history(folder).epochs
+    a_epoch = records[0]["step"] if records else max(done, 1)
+    least = -(-done // a_epoch) if now.steps is None else done
+    if (now.epochs or now.steps or 0) < least:
+        raise TrainingFault(
+            f"{folder.path} has taken {done:,} steps already: the fewest {KEYS[now.epochs is None]} that it can have "
+            f"are {least:,}"
         )
 
 

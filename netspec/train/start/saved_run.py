@@ -12,11 +12,13 @@ from torch import nn
 
 from netspec.diagnostics import UsageError
 from netspec.pipeline import Origin
+from netspec.sources.run_folders import is_run, named_run
 from netspec.text.quoting import html
 from netspec.train.job import Scores, average, over_folds
 from netspec.train.predict.answers import Answer, Predictor
 from netspec.train.predict.given import GivenRows, answers_for
-from netspec.train.predict.trained_run import TrainedRun, guard_ended
+from netspec.train.predict.trained_run import TrainedRun
+from netspec.train.predict.unfinished import guard_ended
 from netspec.train.report.curves import curves_svg
 from netspec.train.report.page import COLOURS
 from netspec.train.report.progress import score
@@ -25,7 +27,6 @@ from netspec.train.start.resumption import resumption
 from netspec.train.store.folder import RunFolder
 from netspec.train.store.history import History, read_history
 from netspec.train.store.metadata import begun_as, reloaded
-from netspec.weights.runs import is_run, named_run
 
 if TYPE_CHECKING:
     from netspec.model import Model
@@ -108,9 +109,9 @@ class SavedRun:
     def module(self, runtime: Runtime = "torch") -> nn.Module:
         """Return the network with its best weights, on the CPU and in evaluation mode: as PyTorch, or as its ONNX file.
 
-        Raises ``UsageError`` if the run has not ended.
+        Of a run that has not ended they are the best so far. Raises ``UsageError`` if no epoch has ended.
         """
-        return TrainedRun.find_one(str(self.path)).module(runtime)
+        return TrainedRun.find_one(str(self.path), _warn).module(runtime)
 
     def evaluate(
         self, data: str | Mapping[str, RecipeValue] | None = None, runtime: Runtime = "torch", views: int = 0
@@ -118,11 +119,11 @@ class SavedRun:
         """Return loss and metrics by the part of the run's data, or of other ``data``, written as under ``train.data``.
 
         ``{"csv": "new.csv"}`` has the columns of the run's own table. With ``views`` each row is judged by so many
-        augmented views, too. Raises ``UsageError`` if the run has not ended, ``SpecError`` for data that do not fit.
+        augmented views, too. Raises ``UsageError`` if no epoch has ended, ``SpecError`` for data that do not fit.
         """
         text = data if data is None or isinstance(data, str) else written("data", data)
         found = []
-        for each in TrainedRun.find(str(self.path), text):
+        for each in TrainedRun.find(str(self.path), text, _warn):
             setup, parts = each.evaluated(runtime, _warn, views)
             found.append({name: setup.evaluate(batches) for name, batches in parts.items()})
         return average(found)
@@ -141,7 +142,7 @@ class SavedRun:
         the names of columns, a picture of Pillow's, or a table: a list of mappings, columns as lists, a data frame.
         Columns of a table in ``keep`` are copied. Raises ``UsageError`` for rows that the network does not read.
         """
-        predictor = Predictor(TrainedRun.find_one(str(self.path)), runtime, keep, _warn)
+        predictor = Predictor(TrainedRun.find_one(str(self.path), _warn), runtime, keep, _warn)
         return [*answers_for(predictor, rows)]
 
     def resume(

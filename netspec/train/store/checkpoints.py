@@ -194,6 +194,12 @@ class Checkpoints:
         return Snapshot(tensors, torch.load(path / REST, map_location="cpu", weights_only=True))
 
 
+def last_saved_step(folder: Path) -> int:
+    """Return the step of the last checkpoint in a folder; 0 where there is none."""
+    steps = [int(found["step"]) for path in folder.glob("step-*") if (found := NAME.fullmatch(path.name))]
+    return max(steps, default=0)
+
+
 def saved(state: Mapping[str, Any]) -> memoryview:
     """Return a state as the bytes of a file: torch does not tell a full disk apart from its own errors."""
     buffer = io.BytesIO()

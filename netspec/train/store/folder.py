@@ -17,10 +17,10 @@ import torch
 
 from netspec.diagnostics import EnvironmentFault, UsageError
 from netspec.files import write_text
+from netspec.sources.run_folders import LAST, is_run, last_run, named_run, numbers_in
 from netspec.text.quoting import json_text
 from netspec.version import __version__
 from netspec.weights.files.safetensors import SEAL, damaged
-from netspec.weights.runs import LAST, is_run, last_run, named_run, numbers_in
 
 NEEDED = {
     "run.json": ("model", "weights", "spec", "parameters", "recipe", "asked"),

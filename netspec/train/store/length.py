@@ -1,4 +1,4 @@
-"""The length of a run that may have been extended: what it was before, and what its schedule was planned for."""
+"""The length of a run that may have been changed: what it was before, and what its schedule was planned for."""
 
 from __future__ import annotations
 
@@ -43,6 +43,10 @@ class RunLength:
         return all((more is None) == (less is None) and (more or 0) >= (less or 0) for more, less in pairs) and (
             self != other
         )
+
+    def shortens(self, other: RunLength) -> bool:
+        """Return whether this is less of the same, epochs or steps."""
+        return other.extends(self)
 
     def __str__(self) -> str:
         count, word = (self.steps, "step") if self.steps else (self.epochs, "epoch")

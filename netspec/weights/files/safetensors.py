@@ -23,6 +23,9 @@ SEAL = "sha256"
 TIED = "tied"
 """The name of the text that says which keys are left out as they are another's: JSON, a key by a key."""
 
+EPOCH = "epoch"
+"""The name of the text that says which epoch of a run the weights are of."""
+
 LONGEST = 100_000_000
 """Bytes of a header."""
 BITS = {

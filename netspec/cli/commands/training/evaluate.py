@@ -56,7 +56,7 @@ def run(options: Namespace) -> None:
     if options.augment_test is not None and options.augment_test < 1:
         raise UsageError("--augment-test takes at least 1 view")
     views = options.augment_test or 0
-    runs = TrainedRun.find(options.run, options.data)
+    runs = TrainedRun.find(options.run, options.data, warn)
     give_weights(runs, options)
     scores: list[dict[str, dict[str, float]]] = []
     judgements: list[Judgement | None] = []

@@ -171,7 +171,7 @@ def _write_onnx(options: Namespace) -> int:
     from netspec.runtime.onnx.report import UNVERIFIED, two_runtimes
     from netspec.runtime.onnx.session import other_runtimes
     from netspec.runtime.onnx.verify import export_verified, sizes_to_try, verify_onnx
-    from netspec.weights.runs import names_run
+    from netspec.sources.run_folders import names_run
 
     form = form_of(options.opset, options.ir, options.runtime, options.optimize)
     if options.precision in HALVES:
@@ -221,7 +221,7 @@ def _write_onnx(options: Namespace) -> int:
 def _write_folder(options: Namespace) -> int:
     """Write the folder that another library loads."""
     from netspec.cli.hugging_face import export_folder, guard_form
-    from netspec.weights.runs import names_run
+    from netspec.sources.run_folders import names_run
 
     guard_form(options)
     return export_folder(options, _of_run(options) if names_run(options.spec) else None)
@@ -294,6 +294,7 @@ def _of_spec(options: Namespace) -> tuple[Graph, nn.Module]:
 def _of_run(options: Namespace) -> tuple[TrainedRun, Graph, nn.Module]:
     """A run, and its network with the best weights or with those of ``--weights``."""
     from netspec.cli.given_weights import give_weights
+    from netspec.cli.output import warn
     from netspec.diagnostics import UsageError
     from netspec.runtime.module import merged
     from netspec.train.predict.trained_run import TrainedRun
@@ -306,7 +307,7 @@ def _of_run(options: Namespace) -> tuple[TrainedRun, Graph, nn.Module]:
         )
     if options.set or options.variant or options.dim:
         raise UsageError(f"{options.spec} is a run, which has its own variant and values: leave these options out")
-    run = TrainedRun.find_one(options.spec)
+    run = TrainedRun.find_one(options.spec, warn)
     give_weights([run], options)
     module = run.module("torch")
     return run, *((run.graph, module) if options.keep_lora else merged(run.graph, module))

@@ -16,6 +16,7 @@ from torch.export import UnflattenedModule, unflatten
 from netspec.cli.given_arrays import check_inputs, given_arrays, read_arrays
 from netspec.cli.given_weights import GivenWeights
 from netspec.cli.option_values import graph_of, pairs, sizes_of, weights_of
+from netspec.cli.output import warn
 from netspec.diagnostics import EnvironmentFault, UsageError
 from netspec.dims import Dim
 from netspec.elaborate.passes.sizes import quick_sizes
@@ -29,7 +30,7 @@ from netspec.runtime.trace.layers import Trace
 from netspec.runtime.trace.module_values import ModuleValues
 from netspec.runtime.trace.replay import trace_layers
 from netspec.runtime.trace.runs import LayerValues, Recorder
-from netspec.weights.runs import names_run
+from netspec.sources.run_folders import names_run
 
 WEIGHTS = (".pth", ".pt", ".safetensors", ".bin", ".ckpt")
 
@@ -87,7 +88,7 @@ def _network(options: Namespace, text: str, weights: WeightsSource | None = None
     if Path(text).is_dir() or names_run(text):
         from netspec.train.predict.trained_run import TrainedRun
 
-        run = TrainedRun.find(text)[0]
+        run = TrainedRun.find(text, warn=warn)[0]
         source = weights or weights_of(options)
         if source is not None:
             run.other_weights = GivenWeights(run.graph, source).fill

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from netspec.elaborate import Limits
 from netspec.files import write_text
 from netspec.graph import Graph
 from netspec.pipeline import Loaded, compile_loaded, load_spec, read_value
+from netspec.sources.run_folders import RUNS
 from netspec.text.quoting import json_text
 from netspec.train.job import Job, first_setup
 from netspec.train.reading import recipe_of
@@ -29,7 +30,6 @@ from netspec.train.stopping import stopped_code
 from netspec.train.store.folder import RunFolder
 from netspec.train.store.history import History, read_history
 from netspec.train.store.metadata import Asked
-from netspec.weights.runs import RUNS
 
 VARIANT = "variant"
 OPEN, CLOSE, QUOTES = "[{(", "]})", "'\""
@@ -52,6 +52,8 @@ def compare(options: Namespace, limits: Limits) -> int:
     An interruption ends the comparison: what has come to its end until then is shown.
     """
     candidates = candidates_of(options, limits)
+    for note in other_rates(candidates):
+        warn(note)
     folder = RunFolder.new(RUNS / "compare").path
     outcomes: dict[str, dict[str, Any]] = {}
     layers: dict[str, list[LayerStats]] = {}
@@ -59,7 +61,7 @@ def compare(options: Namespace, limits: Limits) -> int:
     for number, each in enumerate(candidates, 1):
         print(f"{each.label} ({number} of {len(candidates)})")
         run = RunFolder(folder / f"{number}-{slug(each.label)}")
-        asked = Asked(each.loaded.source.name, each.variant, each.values)
+        asked = Asked(each.loaded.source.name, each.variant, (*each.loaded.values, *each.values))
         layers[each.label] = []
         outcomes[each.label] = {"folder": run.path.name, "parameters": each.graph.body.parameter_count}
         try:
@@ -77,7 +79,9 @@ def compare(options: Namespace, limits: Limits) -> int:
     for label, found in layers.items():
         outcomes[label] |= {"verdict": verdict(found), "layers": [each.plain() for each in found]}
     write_text(folder / "compare.json", json_text(outcomes, indent=2) + "\n")
-    print("\n" * stopped + summary(outcomes, candidates[0].graph, shutil.get_terminal_size((80, 24)).columns))
+    folders = {label: RunFolder(folder / found["folder"]) for label, found in outcomes.items()}
+    width = shutil.get_terminal_size((80, 24)).columns
+    print("\n" * stopped + summary(outcomes, candidates[0].graph, folders, width))
     compared = {label: Compared(history_of(folder, found), layers[label]) for label, found in outcomes.items()}
     if all(each.history is None for each in compared.values()):
         if stopped:
@@ -118,6 +122,21 @@ def candidates_of(options: Namespace, limits: Limits) -> list[Candidate]:
     if twice:
         raise UsageError(f"`{twice[0]}` is compared with itself")
     return candidates
+
+
+def other_rates(candidates: Sequence[Candidate]) -> Iterator[str]:
+    """Yield a note for each optimizer that is named alone, and so has not the spec's learning rate but its default."""
+    for each in candidates:
+        values = dict(text.partition("=")[::2] for text in each.values)
+        named = values.get("train.optimizer", "").strip()
+        if not re.fullmatch(r"\w+", named) or "train.optimizer.lr" in values or each.loaded.spec.train is None:
+            continue
+        own = compile_loaded(each.loaded, variant=each.variant).recipe
+        was = None if own is None else getattr(own.optimizer, "lr", None)
+        now = getattr(recipe_of(each.graph).optimizer, "lr", None)
+        if was is not None and now is not None and was != now:
+            kept = f"`{{{named}: {was:g}}}` has that one"
+            yield f"`{named}` alone has its default learning rate, {now:g}, not the spec's {was:g}: {kept}"
 
 
 def axis(text: str) -> tuple[str, list[str]]:

@@ -14,6 +14,7 @@ from typing import Any
 from netspec.analysis.diff import Differences
 from netspec.cli.commands.training.compare.candidates import history_of
 from netspec.cli.commands.training.compare.summary import summary, winner
+from netspec.cli.output import warn
 from netspec.cli.scores import aligned
 from netspec.dataclass import dataclass
 from netspec.diagnostics import UsageError
@@ -21,8 +22,9 @@ from netspec.graph import Graph
 from netspec.recipes.base import Ingredient
 from netspec.recipes.recipe import Recipe
 from netspec.recipes.weights import WeightsSource
+from netspec.sources.run_folders import RUNS, is_run, named_run, no_such_run
 from netspec.text.quoting import markdown
-from netspec.train.predict.trained_run import guard_ended
+from netspec.train.predict.unfinished import outcome_so_far
 from netspec.train.reading import recipe_of
 from netspec.train.report.comparison import Compared, draw_comparison
 from netspec.train.report.page import duration, plain
@@ -31,7 +33,6 @@ from netspec.train.setup import FREE
 from netspec.train.start.resumption import edits
 from netspec.train.store.folder import RunFolder
 from netspec.train.store.metadata import MEANING, has_meaning, rebuild
-from netspec.weights.runs import RUNS, is_run, named_run
 
 NONE = "–"
 WIDEST = 80
@@ -53,11 +54,11 @@ class Finished:
         return recipe_of(self.graph)
 
     def outcome(self) -> dict[str, Any]:
-        """Return how it ended, as ``compare.json`` has it."""
+        """Return how it ended, or how far it has come, as ``compare.json`` has it."""
         return {
             "folder": str(self.folder.path),
             "parameters": self.graph.body.parameter_count,
-            **self.folder.result(),
+            **(self.folder.result() if self.folder.ended else outcome_so_far(self.folder, warn)),
         }
 
 
@@ -66,16 +67,16 @@ def compare_finished(options: Namespace) -> None:
     runs = finished_runs(options.specs)
     outcomes = {label: run.outcome() for label, run in runs.items()}
     rows = differences(runs)
-    graph = next(iter(runs.values())).graph
+    graph, folders = next(iter(runs.values())).graph, {label: run.folder for label, run in runs.items()}
     if options.format == "json":
         by_run = {key: dict(zip(runs, values)) for key, values in rows.items()}
         print(json.dumps({"runs": outcomes, "differences": by_run}, indent=2))
     elif options.format == "md":
-        print(f"{in_markdown(['', *runs], rows.items())}\n\n{scores_in_markdown(outcomes, graph)}")
+        print(f"{in_markdown(['', *runs], rows.items())}\n\n{scores_in_markdown(outcomes, graph, folders)}")
     else:
         width = shutil.get_terminal_size((WIDEST, 24)).columns if sys.stdout.isatty() else WIDEST
         told = table_of(rows, [*runs], width) if rows else "specs and recipes are the same"
-        print(f"{told}\n\n{summary(outcomes, graph, width)}")
+        print(f"{told}\n\n{summary(outcomes, graph, folders, width)}")
     if options.output is not None:
         histories = {label: Compared(history_of(Path(), each)) for label, each in outcomes.items()}
         draw_comparison(histories, Path(options.output))
@@ -88,17 +89,23 @@ def finished_runs(texts: Sequence[str]) -> dict[str, Finished]:
     paths = [named_run(text) for text in texts]
     for path in paths:
         if not is_run(path):
-            raise UsageError(f"there is no run in {path}: specs are trained and compared, or runs that have ended")
-        guard_ended(RunFolder(path))
+            told = f"there is no run in {path}: specs are trained and compared, or runs"
+            raise UsageError(no_such_run(str(path)) or told)
     if len(paths) < 2:
         raise UsageError("there is only one run to compare: name another")
-    labels = [str(path.relative_to(RUNS) if path.is_relative_to(RUNS) else path) for path in paths]
+    labels = [label_of(path) for path in paths]
     for path, after in pairwise(sorted(paths, key=lambda each: each.resolve())):
         if path.resolve() == after.resolve():
             raise UsageError(f"{path} is compared with itself")
     return {
         label: Finished(RunFolder(path), rebuild(RunFolder(path))) for label, path in zip(labels, paths, strict=True)
     }
+
+
+def label_of(path: Path) -> str:
+    """Return what a run is called: its folder, without that of all runs."""
+    name = str(path.relative_to(RUNS) if path.is_relative_to(RUNS) else path)
+    return name if RunFolder(path).ended else f"{name}, not finished"
 
 
 def differences(runs: Mapping[str, Finished]) -> dict[str, list[str]]:
@@ -184,13 +191,15 @@ def in_markdown(heads: Sequence[str], rows: Any) -> str:
     return "\n".join([*lines, *(f"| {' | '.join(map(markdown, [key, *cells]))} |" for key, cells in rows)])
 
 
-def scores_in_markdown(outcomes: Mapping[str, Mapping[str, Any]], graph: Graph) -> str:
+def scores_in_markdown(
+    outcomes: Mapping[str, Mapping[str, Any]], graph: Graph, folders: Mapping[str, RunFolder]
+) -> str:
     """Return how the runs ended as a table in Markdown, the best one in bold."""
     parts = _keys([each["scores"] for each in outcomes.values()])
     parts = [part for part in parts if part != "train"] or parts
     names = _keys([each["scores"][part] for each in outcomes.values() for part in parts if part in each["scores"]])
     measured = [(part, name) for part in parts for name in names]
-    best, _ = winner(outcomes, parts[0], graph)
+    best, _ = winner(outcomes, parts, graph, folders)
     rows = []
     for label, each in outcomes.items():
         values = [each["scores"].get(part, {}).get(name) for part, name in measured]

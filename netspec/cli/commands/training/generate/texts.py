@@ -9,7 +9,7 @@ from pathlib import Path
 
 from netspec.diagnostics import UsageError
 from netspec.runtime.decoding.choosing import Choosing, generate
-from netspec.weights.runs import names_run
+from netspec.sources.run_folders import names_run
 
 Words = tuple[Iterator[int], Callable[[Sequence[int]], str]]
 """The numbers of words as they are written, and what spells them."""
@@ -54,12 +54,13 @@ def _tokenizer_beside(weights: str | None) -> Path | None:
 def _of_run(options: Namespace) -> Words:
     """Return the words that a run's network writes."""
     from netspec.cli.given_weights import give_weights
+    from netspec.cli.output import warn
     from netspec.train.predict.trained_run import TrainedRun
     from netspec.train.predict.writing import Writer
 
     if options.tokenizer is not None or options.set:
         raise UsageError("a run has its own words and parameters: leave --tokenizer and --set out")
-    runs = TrainedRun.find(options.run)
+    runs = TrainedRun.find(options.run, warn=warn)
     if len(runs) > 1:
         raise UsageError(f"{options.run} has a network for each fold: choose one, such as {options.run}/fold-1")
     give_weights(runs, options)

@@ -71,7 +71,7 @@ def _of_run(options: Namespace) -> Predictor:
     from netspec.train.predict.answers import Predictor
     from netspec.train.predict.trained_run import TrainedRun
 
-    run = TrainedRun.find_one(options.run)
+    run = TrainedRun.find_one(options.run, warn)
     give_weights([run], options)
     return Predictor(run, options.runtime, options.keep, warn)
 

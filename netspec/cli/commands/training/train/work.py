@@ -15,6 +15,7 @@ from netspec.cli.scores import score_table
 from netspec.diagnostics import SpecError, UsageError
 from netspec.graph import Graph
 from netspec.pipeline import Loaded
+from netspec.sources.run_folders import RUNS
 from netspec.text.quoting import shell
 from netspec.train.beforehand import cautions
 from netspec.train.job import Job, complete, first_setup, start, summary_of
@@ -32,7 +33,6 @@ from netspec.train.store.folder import RunFolder
 from netspec.train.store.length import Extensions
 from netspec.train.store.metadata import Asked, as_path, changes_of_data, going_on, has_meaning, read_meaning
 from netspec.train.world import ReportedElsewhere, World, is_worker, joined
-from netspec.weights.runs import RUNS
 
 FEWEST = 20
 """The fewest steps of a search for a learning rate."""
@@ -40,7 +40,7 @@ FEWEST = 20
 
 def train(graph: Graph, loaded: Loaded, options: Namespace, goes_on: Resumption | None = None) -> int:
     """Train a network, or go on with a run; gives the exit code."""
-    asked = Asked(options.spec, options.variant, tuple(options.set))
+    asked = Asked(options.spec, options.variant, (*loaded.values, *options.set))
     devices = recipe_of(graph).settings.devices
     several = devices not in ("auto", "cpu", "cuda", 1) or options.nnodes is not None or options.max_restarts
     if several and not options.dry_run and options.find_lr is None and not is_worker():
