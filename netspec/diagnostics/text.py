@@ -159,3 +159,12 @@ def _window(line: str, start: int, end: int, room: int) -> tuple[int, int]:
 
 def _clip(line: str, start: int, end: int) -> str:
     return ("…" if start else "") + visible(line[start:end]) + ("…" if end < len(line) else "")
+
+
+def plain_text(found: Diagnostic) -> str:
+    """Return all that a diagnostic says but its place, a line each: for an editor, which underlines that."""
+    lines = [found.message + (f" ({found.primary.text})" if found.primary.text else "")]
+    lines += [f"in: {', '.join(found.trail)}"] if found.trail else []
+    lines += [f"note: {note}" for note in found.notes]
+    lines += [f"help: {found.help}"] if found.help else []
+    return "\n".join(lines)

@@ -22,6 +22,7 @@ from pygls.workspace import PositionCodec, TextDocument
 
 from netspec import library, zoo
 from netspec.diagnostics import Diagnostic, Span, UsageError
+from netspec.diagnostics.text import plain_text
 from netspec.lsp.completion import Item, complete
 from netspec.lsp.definition import definition
 from netspec.lsp.document import Document, analyse, analyse_file
@@ -168,10 +169,6 @@ class NetspecServer(LanguageServer):
         here = found.primary.span.source.name == document.source.name
         at = self.range(found.primary.span) if here else types.Range(types.Position(0, 0), types.Position(0, 0))
         labels = found.secondary if here else (found.primary, *found.secondary)
-        lines = [found.message + (f" ({found.primary.text})" if found.primary.text else "")]
-        lines += [f"in: {', '.join(found.trail)}"] if found.trail else []
-        lines += [f"note: {note}" for note in found.notes]
-        lines += [f"help: {found.help}"] if found.help else []
         uri = from_fs_path(document.source.name) or document.source.name
         related = [
             types.DiagnosticRelatedInformation(self.location(uri, document, label.span), label.text or "here")
@@ -179,7 +176,7 @@ class NetspecServer(LanguageServer):
         ]
         severity = types.DiagnosticSeverity.Error if found.severity == "error" else types.DiagnosticSeverity.Warning
         tags = [types.DiagnosticTag.Unnecessary] if found.id.startswith("unused-") else None
-        return types.Diagnostic(at, "\n".join(lines), severity, found.id, None, "netspec", tags, related or None)
+        return types.Diagnostic(at, plain_text(found), severity, found.id, None, "netspec", tags, related or None)
 
 
 def _name(uri: str) -> str:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import linecache
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -34,6 +35,7 @@ def field_docs(kind: type) -> Mapping[str, str]:
     return docs
 
 
+@cache
 def _own_docs(kind: type) -> dict[str, str]:
     """The texts of the fields in a class's own body."""
     statements = _module_body(kind.__module__)
@@ -47,12 +49,18 @@ def _own_docs(kind: type) -> dict[str, str]:
         if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
             continue
         name, annotation = statement.target.id, statement.annotation
-        if name.startswith("_") or ast.unparse(annotation).startswith("ClassVar"):
+        if name.startswith("_") or _is_of_class(annotation):
             continue
         doc = text or _alias_doc(kind.__module__, _alias(annotation))
         if doc:
             docs[name] = _markdown(" ".join(doc.split()))
     return docs
+
+
+def _is_of_class(annotation: ast.expr) -> bool:
+    """Return whether what is annotated is no field: ``ClassVar[…]``."""
+    named = annotation.value if isinstance(annotation, ast.Subscript) else annotation
+    return isinstance(named, ast.Name) and named.id == "ClassVar"
 
 
 def _alias(annotation: ast.expr) -> str:
@@ -87,12 +95,10 @@ def _text(statement: ast.stmt | None) -> str:
 
 @cache
 def _module_body(module: str) -> Sequence[ast.stmt]:
-    """The statements of a module; none where it has no source, as a built-in one."""
-    path = getattr(sys.modules.get(module), "__file__", None) or ""
-    if not path.endswith(".py"):
-        return ()
-    with open(path, encoding="utf-8") as file:
-        return ast.parse(file.read()).body
+    """The statements of a module, which may lie in an archive; none where it has no source, as a built-in one."""
+    found = sys.modules.get(module)
+    path = getattr(found, "__file__", None) or ""
+    return ast.parse("".join(linecache.getlines(path, vars(found)))).body if path.endswith(".py") else ()
 
 
 def _markdown(text: str) -> str:

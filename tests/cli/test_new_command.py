@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from netspec.cli import main
-from netspec.cli.commands.network.new import KINDS
+from netspec.starts import KINDS
 
 
 @pytest.fixture(autouse=True)

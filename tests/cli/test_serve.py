@@ -22,7 +22,7 @@ from browser import Watch, launched, needs_browser
 from playwright.sync_api import expect
 
 from netspec.cli import main
-from netspec.cli.commands.network.serve import site
+from netspec.cli.commands.network.serve import local, site
 
 pytestmark = pytest.mark.slow
 
@@ -282,7 +282,7 @@ def test_a_page_whose_server_is_gone_says_so_and_comes_back(tmp_path: Path):
 
 
 def test_a_request_has_its_time(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(site, "PATIENCE", 0.4)
+    monkeypatch.setattr(local, "PATIENCE", 0.4)
     server = site.Server(site.Site(), 0)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:

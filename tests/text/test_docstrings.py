@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
+from zipfile import ZipFile
 
 import pytest
 from pydantic import BaseModel, Field
@@ -69,3 +71,11 @@ def test_without_a_source() -> None:
     made: type = type("Made", (BaseModel,), {"__module__": "nowhere", "__annotations__": {"size": int}})
     assert field_docs(made) == {}
     assert documentation(int) != ""
+
+
+def test_the_source_of_a_module_may_lie_in_an_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    archive = tmp_path / "packed.zip"
+    with ZipFile(archive, "w") as packed:
+        packed.writestr("packed_module.py", 'class Packed:\n    size: int = 1\n    """how large"""\n')
+    monkeypatch.syspath_prepend(str(archive))
+    assert field_docs(import_module("packed_module").Packed) == {"size": "how large"}

@@ -45,7 +45,7 @@ ORDER = (
         "measure-device",
     ),
     *("train", "evaluate", "predict", "generate", "compare"),
-    *("list", "help", "ops", "explain", "schema", "lsp", "doctor"),
+    *("list", "help", "ops", "explain", "schema", "lsp", "playground", "doctor"),
 )
 """The order in which ``netspec --help`` names commands; any other follows, by room."""
 

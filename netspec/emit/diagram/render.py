@@ -57,7 +57,7 @@ def drawn(dot: str, kind: str) -> bytes:
         else:
             if SIGNS[kind] in picture[:LONGEST_HEAD]:
                 text = picture.decode(errors="replace") if kind == "svg" else ""
-                return _tidied(text).encode() if text else picture
+                return tidied(text).encode() if text else picture
             failed = "it drew no picture" if picture else "it drew nothing"
     if failed:
         raise EnvironmentFault(f"the renderer failed: {failed}")
@@ -103,7 +103,7 @@ def _with_ascii_brackets(dot: str) -> str:
     return dot.translate({ord("⌈"): "ceil(", ord("⌉"): ")", ord("⌊"): "floor(", ord("⌋"): ")"})
 
 
-def _tidied(svg: str) -> str:
+def tidied(svg: str) -> str:
     """SVG that looks alike in every viewer: fonts to fall back on, tooltips as titles, no names of dot's own.
 
     dot escapes quotes and angle brackets in all text, so what looks like a tag or an attribute here is one.

@@ -20,8 +20,8 @@ from netspec.graph import Graph
 if TYPE_CHECKING:
     from netspec.analysis.step_time import StepTime
 
-Host: TypeAlias = Literal["server", "editor"]
-"""Who shows a page that follows its spec."""
+Host: TypeAlias = Literal["server", "editor", "page"]
+"""Who shows a page that is not alone: `netspec serve`, an editor, or a page around it that has the spec."""
 
 SCRIPTS = (
     "formulas.js",
@@ -36,9 +36,16 @@ SCRIPTS = (
     "panes.js",
     "explorer.js",
 )
-WAYS: dict[Host, str] = {"server": "served.js", "editor": "hosted.js"}
-"""The script by which a page that follows its spec hears of news, by who shows it."""
+WAYS: dict[Host, tuple[str, ...]] = {
+    "server": ("served.js",),
+    "editor": ("hosted.js", "beside.js"),
+    "page": ("embedded.js", "beside.js"),
+}
+"""The scripts by which a page speaks with the one who shows it."""
 FOLLOWING = ("keep.js", "faults.js", "live.js")
+EMBEDDED = (*SCRIPTS, *WAYS["page"], "keep.js")
+COMPARED = ("compared.js", *SCRIPTS)
+STYLES = ("colours.css", "explorer.css")
 
 
 def explorer_page(
@@ -53,30 +60,37 @@ def explorer_page(
     ``differences``, how far each parts from another form of the network.
 
     The page's policy lets the scripts and styles in it run, by their hashes, and nothing be loaded. One with a
-    ``version`` belongs to its host, which it asks for news, and no one else: `netspec serve`, or an editor.
+    ``version`` belongs to its host, which it asks for news, and no one else: `netspec serve`, or an editor. The host
+    ``page`` has no version: it has the spec beside it, and puts the next page into this one's place.
     """
     data = explorer_data(graph, times)
     if differences is not None:
         data["apart"] = difference_data(differences, data["levels"], data["nodes"], data["root"])
     if version is None:
-        return _page("explorer.html", SCRIPTS, ["explorer.css"], None, _as_data(data))
-    scripts, styles = [*SCRIPTS, WAYS[host], *FOLLOWING], ["explorer.css", *_styles(host)]
+        return _page("explorer.html", EMBEDDED if host == "page" else SCRIPTS, STYLES, None, _as_data(data))
+    scripts, styles = [*SCRIPTS, *WAYS[host], *FOLLOWING], [*STYLES, *_styles(host)]
     return _page("explorer.html", scripts, styles, version, _as_data(data), asks=host == "server")
 
 
-def comparison_page(diff: Differences) -> str:
+def comparison_page(diff: Differences, is_embedded: bool = False) -> str:
     """A whole HTML page for a difference: both networks as one diagram, with the costs and the texts of both.
 
-    As the explorer's, it asks for nothing and lets only its own script run.
+    As the explorer's, it asks for nothing and lets only its own script run. One that ``is_embedded`` stands in a page
+    that has the spec.
     """
-    styles = ["explorer.css", "compared.css"]
-    scripts = ["compared.js", *SCRIPTS]
+    styles = [*STYLES, "compared.css"]
+    scripts = [*COMPARED, *WAYS["page"]] if is_embedded else COMPARED
     return _page("explorer.html", scripts, styles, None, _as_data(compared_data(diff)), page="diff")
+
+
+def embedded_scripts() -> tuple[str, str]:
+    """Return the hashes of the scripts of embedded pages, which the policy of the page around them has to allow."""
+    return policy_hash(joined(EMBEDDED)), policy_hash(joined([*COMPARED, *WAYS["page"]]))
 
 
 def waiting_page(version: str, host: Host = "server") -> str:
     """Return the page of a spec that has not been right yet: it shows the faults until there are none."""
-    return _page("waiting.html", [WAYS[host], "live.js"], _styles(host), version, asks=host == "server")
+    return _page("waiting.html", [*WAYS[host], "live.js"], _styles(host), version, asks=host == "server")
 
 
 def _styles(host: Host) -> list[str]:
@@ -92,7 +106,7 @@ def _page(
     page: str = "explorer",
     asks: bool = False,
 ) -> str:
-    script, style = _joined(scripts), _joined(styles)
+    script, style = joined(scripts), joined(styles)
     parts = {
         "policy": _policy(script, style, asks),
         "version": version or "",
@@ -110,12 +124,18 @@ _PLACE = re.compile(r"\{\{(\w+)\}\}")
 
 
 def _policy(script: str, style: str, asks: bool) -> str:
-    rules = ["default-src 'none'", f"script-src {_hash(script)}", f"style-src {_hash(style)}", "img-src data:"]
+    rules = [
+        "default-src 'none'",
+        f"script-src {policy_hash(script)}",
+        f"style-src {policy_hash(style)}",
+        "img-src data:",
+    ]
     rules += ["connect-src 'self'"] if asks else []
     return "; ".join([*rules, "base-uri 'none'", "form-action 'none'"])
 
 
-def _hash(text: str) -> str:
+def policy_hash(text: str) -> str:
+    """Return a script or a style as a policy of content names it."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
@@ -125,7 +145,8 @@ def _as_data(data: Any) -> str:
     return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
 
 
-def _joined(names: Sequence[str]) -> str:
+def joined(names: Sequence[str]) -> str:
+    """Return assets as one text."""
     text = "\n".join(map(_asset, names))
     return text.replace("{{dark}}", _asset("dark.css")).replace("{{dark-marks}}", _asset("dark-marks.css"))
 

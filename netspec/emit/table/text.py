@@ -41,6 +41,21 @@ def table_text(
     times: StepTime | None = None,
 ) -> str:
     """The table in at most ``width`` columns (never below 48); with ``times``, two of them have these."""
+    cells = table_cells(graph, costs, memory, width, view, ascii, times)
+    text = "\n".join(paint(cell, colour) for cell in cells)
+    return text.translate(PLAIN_SIGNS) if ascii else text
+
+
+def table_cells(
+    graph: Graph,
+    costs: Costs,
+    memory: Memory,
+    width: int,
+    view: View = FOLDED,
+    ascii: bool = False,
+    times: StepTime | None = None,
+) -> list[Cell]:
+    """The same, each line as its spans."""
     width = max(width, NARROWEST)
     lines = table_lines(graph, costs, view)
     if ascii:
@@ -51,8 +66,7 @@ def table_text(
         if layout.width + GAP + extra.width <= width:
             layout = replace(layout, extras=(*layout.extras, extra))
     out = [*title(graph, width), [], *layout.draw(lines), *footer(graph, costs, memory, lines, width, times)]
-    text = "\n".join(paint(trimmed(cell), colour) for cell in out)
-    return text.translate(PLAIN_SIGNS) if ascii else text
+    return [trimmed(cell) for cell in out]
 
 
 def in_ascii(line: TableLine) -> TableLine:

@@ -31,30 +31,10 @@ function listen() {
   editor.postMessage({ type: "ready" });
 }
 
-/** Light up what a line of the editor's text makes, and bring it into sight. */
-function showLine(line) {
-  if (isWaiting) return;
-  hoverLines([`0:${line}`]);
-  const first = rows.find(({ lines }) => lines.includes(`0:${line}`));
-  if (first) bringCard(first.spot.path);
-}
-
-/** Tell the editor the line of what has just been selected: the first one in the spec itself, which is text 0. */
-function tellLine() {
-  const key = rows[rowIndex(state.selected)]?.lines.find((each) => each.startsWith("0:"));
-  if (key && key !== toldLine) editor.postMessage({ type: "line", line: Number(key.slice(2)) });
-  toldLine = key;
-}
-
-let toldLine = "";
-if (document.querySelector("main")) {
-  for (const gesture of ["click", "keyup"]) document.addEventListener(gesture, tellLine);
-}
+const tell = (line) => editor.postMessage({ type: "line", line });
 
 /** Be light or dark as the editor is. */
 function followTheme() {
   const kind = document.body.dataset.vscodeThemeKind ?? "";
   document.documentElement.dataset.theme = /dark$|^vscode-high-contrast$/.test(kind) ? "dark" : "light";
 }
-
-if (document.querySelector("main") && !localStorage.getItem(PANES_KEPT)) togglePane("source", false); // it is beside

@@ -26,14 +26,13 @@ def add(commands: Commands) -> None:
 
 def run(options: Namespace) -> int:
     """Serve the page until Ctrl-C."""
+    from netspec.cli.commands.network.serve.local import guard_port
     from netspec.cli.commands.network.serve.site import serve
     from netspec.cli.option_values import graph_of
-    from netspec.diagnostics import UsageError
     from netspec.pipeline import find_spec
     from netspec.syntax.files import read_source
 
-    if options.port is not None and not 0 <= options.port <= 65535:
-        raise UsageError(f"--port takes a number up to 65535, not {options.port}")
+    guard_port(options.port)
     spec, _ = find_spec(options.spec)
     if not spec.exists():
         read_source(spec)  # tells so at once, with the names of those that are there

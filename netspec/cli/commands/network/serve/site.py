@@ -1,42 +1,36 @@
 """``netspec serve``: the explorer in a browser, anew each time a file is saved.
 
-The server listens on this machine alone, knows two paths, and answers only those who call it by its own name: a page of
-another site that had its name led here would be refused.
+The server listens on this machine alone, and knows two paths.
 """
 
 from __future__ import annotations
 
 import json
 import secrets
-import socket
 import sys
 import threading
 import time
 import webbrowser
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from netspec.analysis.constraints import file_name
+from netspec.cli.commands.network.serve.local import LocalHandler, LocalServer, listening
 from netspec.cli.faults import tell_error
 from netspec.cli.watched import PAUSE, Watched
-from netspec.diagnostics import Diagnostic, EnvironmentFault, NetspecError, SpecError
+from netspec.diagnostics import Diagnostic, NetspecError, SpecError
 from netspec.diagnostics.text import Layout, render_all
 from netspec.emit.explorer import explorer_page, waiting_page
 from netspec.graph import Graph
 
-HOST = "127.0.0.1"
 PORT = 4800
 """The port where none is asked for; another one where this is taken."""
 
 HEARTBEAT = 15.0
 """Seconds after which a page that listens hears something, so that one that has gone is noticed."""
-
-PATIENCE = 10.0
-"""Seconds that a request may take to come in whole."""
 
 LAYOUT = Layout(width=100)
 
@@ -122,55 +116,21 @@ def _places(diagnostics: Sequence[Diagnostic]) -> tuple[tuple[SavedText, ...], t
     return tuple(SavedText(file_name(source), source.text) for source in sources), tuple(marks)
 
 
-class Server(ThreadingHTTPServer):
-    """The server of a site, on this machine alone. Port 0 is any free one."""
-
-    daemon_threads = True
+class Server(LocalServer):
+    """The server of a site."""
 
     def __init__(self, site: Site, port: int):
-        super().__init__((HOST, port), Handler)
+        super().__init__(Handler, port)
         self.site = site
-        names = [f"{name}:{self.server_port}" for name in (HOST, "localhost")]
-        self.names = {*names, HOST, "localhost"} if self.server_port == 80 else {*names}
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Tell of bugs alone: a browser that has gone away is not worth a traceback."""
-        if not isinstance(sys.exc_info()[1], OSError):
-            super().handle_error(request, client_address)
-
-    @property
-    def url(self) -> str:
-        return f"http://{HOST}:{self.server_port}/"
 
 
-class Handler(BaseHTTPRequestHandler):
-    """``/`` is the page, ``/events`` the news. All else is not here, and no other method is known."""
+class Handler(LocalHandler):
+    """``/`` is the page, ``/events`` the news. All else is not here."""
 
     server: Server
-    server_version = "netspec"
-    sys_version = ""
-    timeout = PATIENCE
 
-    def setup(self) -> None:
-        super().setup()
-        self.alarm = threading.Timer(PATIENCE, self._hang_up)
-        self.alarm.daemon = True
-        self.alarm.start()
-
-    def finish(self) -> None:
-        self.alarm.cancel()
-        super().finish()
-
-    def _hang_up(self) -> None:
-        """End a request that comes in a byte at a time."""
-        with suppress(OSError):
-            self.connection.shutdown(socket.SHUT_RDWR)
-
-    def do_GET(self) -> None:
-        self.alarm.cancel()
-        if self.headers.get_all("Host") not in [[name] for name in self.server.names]:
-            self.send_error(HTTPStatus.FORBIDDEN)
-        elif self.path == "/":
+    def answer(self) -> None:
+        if self.path == "/":
             self._give(self.server.site.page)
         elif self.path == "/events":
             self._listen()
@@ -179,7 +139,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _give(self, page: str) -> None:
         body = page.encode()
-        self._head("text/html; charset=utf-8")
+        self.head("text/html; charset=utf-8", HEADERS)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -187,7 +147,7 @@ class Handler(BaseHTTPRequestHandler):
     def _listen(self) -> None:
         """Server-sent events, until the page has gone: the news now, and each time there are others."""
         site = self.server.site
-        self._head("text/event-stream")
+        self.head("text/event-stream", HEADERS)
         self.end_headers()
         told = None
         try:
@@ -200,28 +160,14 @@ class Handler(BaseHTTPRequestHandler):
         except OSError:  # it has gone
             return
 
-    def _head(self, kind: str) -> None:
-        self.send_response(HTTPStatus.OK)
-        for name, value in {"Content-Type": kind, **HEADERS}.items():
-            self.send_header(name, value)
 
-    def log_message(self, format: str, *arguments: object) -> None:
-        """Requests are not worth a line."""
-
-
-HEADERS = {
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-}
+HEADERS = {"Cache-Control": "no-store", "X-Frame-Options": "DENY"}
 
 
 def serve(spec: Path, compile: Callable[[], Graph], port: int | None, opens: bool) -> int:
     """Serve the explorer of a spec until Ctrl-C. Raises ``EnvironmentFault`` where the port is taken."""
     site = Site()
-    server = _server(site, port)
+    server = listening(partial(Server, site), port, PORT)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         watched = Watched([spec])
@@ -240,15 +186,6 @@ def serve(spec: Path, compile: Callable[[], Graph], port: int | None, opens: boo
         server.shutdown()
         server.server_close()
     return 0
-
-
-def _server(site: Site, port: int | None) -> Server:
-    try:
-        return Server(site, PORT if port is None else port)
-    except OSError as error:
-        if port is None:
-            return Server(site, 0)
-        raise EnvironmentFault(f"cannot serve at port {port}: {error.strerror}") from None
 
 
 def _build(site: Site, compile: Callable[[], Graph]) -> None:

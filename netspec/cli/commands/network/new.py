@@ -6,18 +6,11 @@ import os
 from argparse import Namespace
 
 from netspec.cli.options import add_command
+from netspec.starts import KINDS, start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from netspec.cli.options import Commands
-
-KINDS = {
-    "image": "a residual network for images",
-    "table": "a network for a table of numbers",
-    "text": "a decoder that learns to continue a text",
-    "cell": "a recurrent cell of your own, over a sequence",
-}
-"""The kinds of specs to start from, each in a file beside this one, in which FILE and NAME stand for the new file's."""
 
 
 def add(commands: Commands) -> None:
@@ -47,8 +40,7 @@ def run(options: Namespace) -> None:
     if os.path.lexists(path):
         raise UsageError(f"{visible(str(path))} is there already, and stays as it is")
     name = path.stem if path.stem.isidentifier() and path.stem.isascii() else options.kind
-    start = Path(__file__).with_name(f"{options.kind}.yaml").read_text("utf-8")
     file = visible(quote(str(path)))
-    write_text(path, start.replace("FILE", file).replace("NAME", name))
+    write_text(path, start(options.kind, file, name))
     print(f"{visible(str(path))}  {KINDS[options.kind]}\n")
     print(f"  netspec shapes {file}\n  netspec train {file}")
