@@ -24,8 +24,12 @@ DOCS = Path(__file__).resolve().parents[1]
 ROOT = DOCS.parent
 STORIES = ROOT / "examples" / "stories"
 CONFIGURATION = DOCS / "site.yml"
-COPIED = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "internals/contributing.md"}
-"""Pages that lie at the root of the repository, where people look for them."""
+COPIED = {
+    "CHANGELOG.md": "changelog.md",
+    "CONTRIBUTING.md": "internals/contributing.md",
+    "editors/vscode/README.md": "editors/vscode.md",
+}
+"""Pages that lie elsewhere in the repository, where people look for them."""
 
 Menu = list[Any]
 

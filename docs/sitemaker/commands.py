@@ -32,12 +32,12 @@ def command_pages() -> Iterator[Page]:
         "",
         "## SPEC",
         "",
-        _paragraph(spec),
+        _escaped(spec),
         "",
         fence(_dedent(examples), "sh"),
         "## Exit codes",
         "",
-        _paragraph(codes),
+        _escaped(codes),
     ]
     yield Page(index, "Command line", "\n".join(text))
     for name in files:
@@ -77,12 +77,8 @@ def _option(command: argparse.ArgumentParser, action: argparse.Action) -> tuple[
     formatter = Formatter(command.prog)
     value = ""
     if action.nargs != 0:
-        value = formatter._format_args(
-            action,
-            formatter._get_default_metavar_for_optional(action)
-            if action.option_strings
-            else (action.metavar or action.dest),
-        )
+        default = action.dest.upper() if action.option_strings else action.dest
+        value = formatter._format_args(action, default)
     name = ", ".join(action.option_strings) or str(value)
     taken = f"`{value}`" if action.option_strings and value else ""
     text = formatter._expand_help(action) if action.help else ""
@@ -93,10 +89,6 @@ def _escaped(text: str) -> str:
     """A help as Markdown: what would be marks or elements stands as it is."""
     parts = re.split(r"(`[^`]*`)", " ".join(text.split()))
     return "".join(part if part.startswith("`") else re.sub(r"([<>*_\[\]{}|\\])", r"\\\1", part) for part in parts)
-
-
-def _paragraph(text: str) -> str:
-    return _escaped(text)
 
 
 def _dedent(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import re
@@ -36,19 +37,34 @@ def _file(module: str) -> str:
 
 def _page(name: str, about: str) -> Page:
     module = importlib.import_module(name)
-    functions, classes, values = [], [], []
+    functions: list[tuple[str, Any]] = []
+    classes: list[tuple[str, Any]] = []
+    values: list[tuple[str, Any]] = []
     for each in sorted(module.__all__, key=str.lower):
         if each.startswith("__"):
             continue
         found = getattr(module, each)
         group = classes if inspect.isclass(found) else functions if inspect.isfunction(found) else values
         group.append((each, found))
-    parts = [prose(module.__doc__ or ""), ""]
+    parts = [_with_code(module.__doc__ or ""), ""]
     for title, group in (("Functions", functions), ("Classes", classes), ("Values and types", values)):
         if group:
             parts += [f"## {title}", ""]
             parts += [line for each, found in group for line in _entry(each, found)]
     return Page(f"{FOLDER}/{_file(name)}", name, "\n".join(parts), summary=f"{name}: {about}")
+
+
+def _with_code(docstring: str) -> str:
+    """A docstring as Markdown, its paragraphs of Python as blocks of code."""
+    paragraphs = prose(docstring).split("\n\n")
+    return "\n\n".join(fence(each, "python") if _is_python(each) else each for each in paragraphs)
+
+
+def _is_python(text: str) -> bool:
+    try:
+        return any(isinstance(each, ast.Assign) for each in ast.parse(text).body)
+    except SyntaxError:
+        return False
 
 
 def _entry(name: str, found: Any) -> Iterator[str]:
@@ -73,7 +89,7 @@ def _value_doc(found: Any) -> str:
 def _class(name: str, found: type) -> Iterator[str]:
     bases = ", ".join(base.__name__ for base in found.__bases__ if base is not object)
     own = "__init__" in vars(found) and not hasattr(found, "model_fields")
-    made = str(signature(found.__init__)) if own else ""
+    made = signature(vars(found)["__init__"]) if own else ""
     yield fence(f"class {name}({bases})" if bases else f"class {name}{made}", "python")
     yield prose(vars(found).get("__doc__") or "")
     yield ""
@@ -127,7 +143,7 @@ def signature(function: Any) -> str:
 
 
 def _parameter(each: inspect.Parameter) -> str:
-    stars = {each.VAR_POSITIONAL: "*", each.VAR_KEYWORD: "**"}.get(each.kind, "")
+    stars = "*" if each.kind is each.VAR_POSITIONAL else "**" if each.kind is each.VAR_KEYWORD else ""
     typed = "" if each.annotation is each.empty else f": {_annotation(each.annotation)}"
     default = "" if each.default is each.empty else f" = {each.default!r}" if typed else f"={each.default!r}"
     return f"{stars}{each.name}{typed}{default}"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 
+from netspec.diagnostics.catalogue import CATALOGUE
 from netspec.ops import OPS
 from netspec.reference.coverage.table import torch_table
 from netspec.reference.registry import SECTIONS, Section
@@ -102,15 +103,15 @@ def first(word: Word) -> str:
 def _word_page(word: Word, group: str) -> Page:
     path = place(word.kind, group, word.name)
     parts = [prose(word.doc), ""]
-    is_step = word.kind in ("op", "block")
-    made = [sample(text) for text in word.examples] if is_step else []
+    is_built = word.kind in ("op", "block", "structure") and word.name != OPAQUE
+    made = [sample(text) for text in word.examples] if is_built else []
     parts += [_example(each) for each in made] or [fence(text) for text in word.examples]
     if word.arguments:
         title = "Keys" if word.kind == "structure" else "Arguments"
         needed = {argument.name for argument in word.arguments if argument.required}
         parts += [f"## {title}", "", terms(_argument(each, needed) for each in word.arguments)]
     parts += [_costs(made[0])] if made else []
-    parts += [_pytorch(word, made[0], path), _onnx(made[0])] if made else []
+    parts += [_pytorch(word, made[0]), _onnx(made[0])] if made else []
     parts += ["## Facts", "", *_facts(word, path)]
     return Page(path, word.name, "\n".join(parts), group, first(word))
 
@@ -133,7 +134,7 @@ def _costs(made: Sample) -> str:
     return "\n".join(["## Costs", "", about, "", *lines, ""])
 
 
-def _pytorch(word: Word, made: Sample, path: str) -> str:
+def _pytorch(word: Word, made: Sample) -> str:
     lines = ["## PyTorch", ""]
     covered = [row.name for row in torch_table() if f"`{word.name}`" in row.text.split(" and ")[0].split(", ")[:1]]
     if word.kind == "op" and covered:
@@ -165,8 +166,19 @@ def _facts(word: Word, path: str) -> Iterator[str]:
         yield f"- **Used in** {', '.join(link(path, f'reference/zoo/{name}.md', name) for name in used)}"
     if word.related:
         yield f"- **See also** {linked(path, word.related, word.kind)}"
+    if word.kind == "structure" and (found := mistakes(word.name)):
+        yield f"- **Mistakes** {linked(path, found)}"
     yield f"- **In a terminal** `netspec help {word.name}`"
     yield ""
+
+
+def mistakes(name: str) -> list[str]:
+    """Return the diagnostics whose wrong spec has a key, where what is wrong is about it: their text names it."""
+    return [
+        id
+        for id, entry in CATALOGUE.items()
+        if re.search(rf"\b{name}:", entry.wrong) and re.search(rf"\b{name}\b", f"{entry.what} {entry.why} {id}")
+    ]
 
 
 def _keys_page(group: str, words: Sequence[Word]) -> Page:
@@ -183,6 +195,8 @@ def _keys_page(group: str, words: Sequence[Word]) -> Page:
         ]
         lines += [fence(text) for text in word.examples]
         lines += _inner(word)
+        found = mistakes(word.name)
+        lines += [f"Mistakes: {linked(path, found)}.", ""] if found else []
     return Page(path, FORM_TITLES[name], "\n".join(lines))
 
 
@@ -198,6 +212,8 @@ def _inner(word: Word) -> list[str]:
     return ["\n".join(f"- `{name}` ({takes}): {text}" for name, takes, text in rows), ""]
 
 
+OPAQUE = "opaque"
+"""The structure that nothing can build."""
 INNER_PAGES = {
     ("spec", "params"): "parameter",
     ("spec", "dims"): "dimension",

@@ -33,7 +33,7 @@ def _page(path: Path) -> Page:
     parts = [
         graph.doc or "",
         "",
-        fence(ShapeTable(graph).text(width=96, view=view), "text", f"netspec shapes {name} --depth 1"),
+        fence(ShapeTable(graph).text(view=view), "text", f"netspec shapes {name} --depth 1"),
     ]
     if loaded.spec.variants:
         parts += ["## Variants", ""]

@@ -9,7 +9,7 @@ from pathlib import Path
 from places import DOCS, EXAMPLES, ROOT
 
 PAGES = {str(path.relative_to(DOCS)): path for path in sorted(DOCS.rglob("*.md"))}
-PAGES["CONTRIBUTING.md"] = ROOT / "CONTRIBUTING.md"
+PAGES |= {name: ROOT / name for name in ("CONTRIBUTING.md", "editors/vscode/README.md")}
 STORIES = {f"stories/{path.parent.name}": path for path in sorted((EXAMPLES / "stories").glob("*/README.md"))}
 FENCE = re.compile(r"^( *)(`{3,}) *([^\n]*)\n(.*?)^\1\2 *$", re.DOTALL | re.MULTILINE)
 

@@ -121,6 +121,8 @@ SHOWN = (
     "reference/diagnostics/shape-mismatch.html",
     "guides/training_in_python.html",
     "internals/contributing.html",
+    "editors/vscode.html",
+    "guides/teaching.html",
     "changelog.html",
 )
 
