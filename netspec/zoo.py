@@ -58,6 +58,9 @@ def variants(path: Path) -> tuple[str, ...]:
     return tuple(key.text for key, _ in entry.entries) if isinstance(entry, MapNode) else ()
 
 
-def names() -> list[str]:
-    """Every family and variant."""
-    return [name for path in files() for name in (path.stem, *variants(path))]
+def names(beginning: str = "") -> list[str]:
+    """Every family and variant, or those that begin so."""
+    word = beginning.encode()
+    holding = [path for path in files() if path.stem.startswith(beginning) or word in path.read_bytes()]
+    found = (name for path in holding for name in (path.stem, *variants(path)))
+    return [name for name in found if name.startswith(beginning)]

@@ -24,11 +24,15 @@ WEIGHTS = (
 class Formatter(HelpFormatter):
     """The layout of helps, which knows the terminal's width without ``shutil``.
 
-    argparse makes one for every argument, and would import the archives of ``shutil`` to measure the terminal.
+    argparse makes one for every argument, and would import the archives of ``shutil`` to measure the terminal. What is
+    written in lines of its own, as an epilog, stays as it is.
     """
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, width=_columns() - 2)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return text if "\n" in text else super()._fill_text(text, width, indent)
 
 
 def _columns() -> int:

@@ -26,13 +26,9 @@ Exit codes: 0 success, 1 an error in the spec, 2 incorrect usage, 3 a problem wi
 """
 
 
-class _WithEpilog(Formatter, argparse.RawDescriptionHelpFormatter):
-    """The layout of the help at the top, whose epilog stays as it is written."""
-
-
 def make_parser(words: Sequence[str]) -> argparse.ArgumentParser:
     """Return the parser for these words: of the command that they name, or of none, which knows the names alone."""
-    top = argparse.ArgumentParser("netspec", description=DESCRIPTION, epilog=EPILOG, formatter_class=_WithEpilog)
+    top = argparse.ArgumentParser("netspec", description=DESCRIPTION, epilog=EPILOG, formatter_class=Formatter)
     top.add_argument("--version", action="version", version=f"netspec {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     files = command_files()

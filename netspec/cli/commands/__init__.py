@@ -8,6 +8,7 @@ A command's module has the command's name, with _ for -, and two functions: ``ad
 from __future__ import annotations
 
 import os
+from argparse import ArgumentParser
 from importlib import import_module
 
 TYPE_CHECKING = False
@@ -45,7 +46,7 @@ ORDER = (
         "measure-device",
     ),
     *("train", "evaluate", "predict", "generate", "compare"),
-    *("list", "help", "ops", "explain", "schema", "lsp", "playground", "doctor"),
+    *("list", "help", "ops", "explain", "schema", "lsp", "playground", "completion", "doctor"),
 )
 """The order in which ``netspec --help`` names commands; any other follows, by room."""
 
@@ -75,3 +76,12 @@ def load_command(name: str, file: str) -> Command:
     parts = os.path.relpath(file, os.path.dirname(__file__)).split(os.sep)
     module: Command = import_module(f"{__name__}.{parts[0]}.{name.replace('-', '_')}")
     return module
+
+
+def command_parser(name: str) -> ArgumentParser:
+    """Return the parser of one command, as its ``--help`` shows it."""
+    from netspec.cli.options import Formatter
+
+    commands = ArgumentParser("netspec", formatter_class=Formatter).add_subparsers()
+    load_command(name, command_files()[name]).add(commands)
+    return commands.choices[name]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 
-from netspec.cli.commands import command_files, load_command
+from netspec.cli.commands import command_files, command_parser
 from netspec.cli.options import add_command
 
 TYPE_CHECKING = False
@@ -41,7 +41,7 @@ def run(options: Namespace) -> int:
     except UsageError:
         if file is None:
             raise
-        _help_of_command(options.name, file)
+        command_parser(options.name).print_help()
         return 0
     if options.format == "json":
         print(words_json(words))
@@ -50,10 +50,3 @@ def run(options: Namespace) -> int:
     if file is not None:
         print(f"\n`netspec {options.name}` is a command, too: netspec {options.name} --help")
     return 0
-
-
-def _help_of_command(name: str, file: str) -> None:
-    """Print what a command's own ``--help`` does."""
-    commands = ArgumentParser("netspec").add_subparsers()
-    load_command(name, file).add(commands)
-    commands.choices[name].print_help()
