@@ -226,7 +226,7 @@ def compile_loaded(
         shared=shared,
         lora=lora,
         digest=loaded.digest,
-        source=loaded.source.name,
+        texts=(loaded.source, *loaded.imported),
     )
 
 

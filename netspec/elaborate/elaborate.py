@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from netspec.diagnostics import Report
+from netspec.diagnostics import Report, Source
 from netspec.dims import Dim
 from netspec.elaborate import steps  # noqa: F401 (they register themselves)
 from netspec.elaborate.context import Context
@@ -40,7 +40,7 @@ def elaborate(
     shared: ElaborationCache | None = None,
     lora: Written | None = None,
     digest: str = "",
-    source: str = "",
+    texts: tuple[Source, ...] = (),
 ) -> Graph:
     """Return the graph of a spec, for one variant and these parameter values.
 
@@ -83,9 +83,10 @@ def elaborate(
         parameters=parameters,
         input_ranges=draft.input_ranges,
         ranges=ranges,
-        spec=source,
+        spec=texts[0].name if texts else "",
         digest=digest,
         recipe=recipe,
+        texts=texts,
     )
     return as_trained(graph, lora, reader, globals)
 

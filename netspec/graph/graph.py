@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
 from netspec.dataclass import dataclass
-from netspec.diagnostics import Span
+from netspec.diagnostics import Source, Span
 from netspec.dims import Size
 from netspec.graph.init_rule import InitRule
 from netspec.graph.level import Level, Value
@@ -55,7 +55,8 @@ class Graph:
     ``sizes`` gives every symbolic dimension the size at which costs are quoted; ``input_ranges`` says which whole
     numbers the inputs take that have such, ``ranges`` between which two an input's real numbers lie; ``recipe`` says
     how it is trained, where the spec does; ``changes`` are those of weights that the recipe's ``lora`` has steps for,
-    ``unchanged`` the graph without these steps.
+    ``unchanged`` the graph without these steps; ``texts`` are the spec's own and those of all files that it takes
+    from.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Graph:
     recipe: Recipe | None = None
     changes: tuple[WeightChange, ...] = ()
     unchanged: Graph | None = None
+    texts: tuple[Source, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def file(self) -> str:

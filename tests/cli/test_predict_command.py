@@ -110,7 +110,7 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, 
     for one, other in zip(ours, theirs, strict=True):
         assert one.keys() == other.keys()
         for key, value in one.items():
-            assert other[key] == (value if key in ("of", "class", "text") else pytest.approx(value, abs=1e-5))
+            assert other[key] == (value if key in ("input", "class", "text") else pytest.approx(value, abs=1e-5))
     return ours
 
 
@@ -125,7 +125,7 @@ def test_rows_of_a_table(capsys: pytest.CaptureFixture[str]):
     Path("new.csv").write_text("\n".join(lines) + "\n")
     found = said(capsys, "runs/tumours/1", "new.csv")
     for number, (row, answer) in enumerate(zip(wanted, found, strict=True), 1):
-        assert answer["of"] == f"new.csv:{number}"
+        assert answer["input"] == f"new.csv:{number}"
         assert answer["probabilities"] == pytest.approx(dict(zip(("malignant", "benign"), row.tolist())), abs=1e-5)
     np.save("new.npy", rows.numpy())
     assert [each["probabilities"] for each in said(capsys, "runs/tumours/1", "new.npy")] == [
@@ -147,6 +147,21 @@ def test_an_image(capsys: pytest.CaptureFixture[str]):
     assert large["class"] == grey["class"]
 
 
+def test_a_digit_on_nothing_counts_as_on_white(capsys: pytest.CaptureFixture[str]):
+    """A drawing program's picture: black on what is transparent. Its negative is white on what is transparent."""
+    pixels = np.zeros((8, 8, 4), np.uint8)
+    pixels[1:7, 3:5, 3] = 255
+    Image.fromarray(pixels).save("drawn.png")
+    Image.fromarray(np.where(pixels[..., 3] > 0, 0, 255).astype(np.uint8)).save("on_white.png")
+    assert main(["predict", "runs/digits/1", "drawn.png", "drawn.png", "on_white.png", "--format", "json"]) == 0
+    out, err = capsys.readouterr()
+    first, second, third = (answer["probabilities"] for answer in json.loads(out))
+    assert first == second == third
+    assert err.count("has transparent places") == 1
+    assert "drawn.png has transparent places, which count as white, as in training" in err
+    assert err.count("dark and light are swapped, give the negative") == 3
+
+
 def test_a_folder_of_images_is_written_to_a_file(capsys: pytest.CaptureFixture[str]):
     """Those in folders inside it too; each as if it were asked alone."""
     folder = Path("pictures")
@@ -159,7 +174,7 @@ def test_a_folder_of_images_is_written_to_a_file(capsys: pytest.CaptureFixture[s
     assert main(["predict", "runs/digits/1", "pictures", "-o", "answers.csv"]) == 0
     assert capsys.readouterr().out == "answers.csv: 3 answers\n"
     rows = [*csv.DictReader(io.StringIO(Path("answers.csv").read_text()))]
-    assert [row["of"] for row in rows] == names
+    assert [row["input"] for row in rows] == names
     (alone,) = said(capsys, "runs/digits/1", names[2])
     assert {name: float(rows[2][name]) for name in map(str, range(10))} == pytest.approx(alone["probabilities"])
     assert main(["predict", "runs/digits/1", "pictures", "-o", "answers.json"]) == 0
@@ -173,8 +188,8 @@ def test_columns_of_a_table_are_copied(capsys: pytest.CaptureFixture[str]):
     kept = ["--keep", "id", "--keep", "note"]
     assert main(["predict", "runs/kinds/1", "tables", "-o", "answers.csv", *kept]) == 0
     rows = [*csv.DictReader(io.StringIO(Path("answers.csv").read_text()))]
-    assert [*rows[0]] == ["of", "id", "note", "class", "cat", "owl"]
-    assert [(row["of"], row["id"], row["note"]) for row in rows] == [
+    assert [*rows[0]] == ["input", "id", "note", "class", "cat", "owl"]
+    assert [(row["input"], row["id"], row["note"]) for row in rows] == [
         ("tables/0.csv", "p0", "'=1+1"),
         ("tables/1.csv", "p1", "'=1+1"),
     ]
@@ -187,6 +202,13 @@ def test_columns_of_a_table_are_copied(capsys: pytest.CaptureFixture[str]):
     assert capsys.readouterr().err.endswith("--keep copies columns of a table that names them, which one.npy is not\n")
 
 
+def test_a_misspelt_column_is_named(capsys: pytest.CaptureFixture[str]):
+    Path("typed.csv").write_text("Width,lenght,note\n1,2,3\n")
+    assert main(["predict", "runs/kinds/1", "typed.csv"]) == 2
+    told = "typed.csv has no column `length`, `width`: `lenght` may be `length`, `Width` may be `width`; its first"
+    assert told in capsys.readouterr().err
+
+
 def test_numbers(capsys: pytest.CaptureFixture[str]):
     (run,) = TrainedRun.find("runs/line/1")
     weight, bias = run.module("torch").state_dict().values()
@@ -196,7 +218,7 @@ def test_numbers(capsys: pytest.CaptureFixture[str]):
     assert [each["values"] for each in found] == pytest.approx(wanted.tolist(), abs=1e-5)
     assert main(["predict", "runs/line/1", "points.csv", "--format", "csv"]) == 0
     head, row, _ = capsys.readouterr().out.splitlines()
-    assert head == "of,y"
+    assert head == "input,y"
     assert float(row.rpartition(",")[2]) == pytest.approx(wanted[0].item(), abs=1e-5)
 
 
@@ -210,7 +232,7 @@ def test_answers_are_not_written_over_what_is_read(capsys: pytest.CaptureFixture
 
 def test_columns_of_several_targets():
     answers = [Answer(f"a.csv:{row}", values=[row, 0.5], targets=("price", "area"), kept={"area": 7}) for row in (1, 2)]
-    assert in_format(answers, "csv") == "of,area,price,predicted_area\na.csv:1,7,1,0.5\na.csv:2,7,2,0.5\n"
+    assert in_format(answers, "csv") == "input,area,price,predicted_area\na.csv:1,7,1,0.5\na.csv:2,7,2,0.5\n"
 
 
 def test_a_side_without_probabilities(capsys: pytest.CaptureFixture[str]):
@@ -220,7 +242,7 @@ def test_a_side_without_probabilities(capsys: pytest.CaptureFixture[str]):
     np.save("points.npy", points.numpy())
     wanted = run.module("torch")(points).flatten().tolist()
     assert said(capsys, "runs/sides/1", "points.npy") == [
-        {"of": f"points.npy:{number}", "class": str(int(score > 0)), "values": pytest.approx(score, abs=1e-5)}
+        {"input": f"points.npy:{number}", "class": str(int(score > 0)), "values": pytest.approx(score, abs=1e-5)}
         for number, score in enumerate(wanted, 1)
     ]
 
@@ -233,7 +255,7 @@ def test_a_text_goes_on_as_the_network_says(capsys: pytest.CaptureFixture[str]):
         tokens.append(int(run.module("torch")(torch.tensor([tokens[-12:]]))[0, -1].argmax()))
     (found,) = said(capsys, "runs/letters/1", "The cat")
     text = "".join(letters[token] for token in tokens[-12:])
-    assert found == {"of": "The cat", "text": text}
+    assert found == {"input": "The cat", "text": text}
     assert main(["predict", "runs/letters/1", "The cat"]) == 0
     assert capsys.readouterr().out == f"{text}\n"
 
@@ -278,7 +300,7 @@ def test_as_csv_and_as_text(capsys: pytest.CaptureFixture[str]):
     np.savez("two.npz", features=np.ones((2, 30), np.float32))
     assert main(["predict", "runs/tumours/1", "two.npz", "--format", "csv"]) == 0
     rows = [*csv.DictReader(io.StringIO(capsys.readouterr().out))]
-    assert [*rows[0]] == ["of", "class", "benign", "malignant"]
+    assert [*rows[0]] == ["input", "class", "benign", "malignant"]
     assert float(rows[1]["benign"]) + float(rows[1]["malignant"]) == pytest.approx(1)
     assert main(["predict", "runs/tumours/1", "two.npz"]) == 0
     first, second = capsys.readouterr().out.splitlines()

@@ -16,7 +16,7 @@ from netspec.analysis.unsaid import unsaid, unsaid_notes
 from netspec.diagnostics import Span
 from netspec.dims import Dim, pretty
 from netspec.emit.explorer.paths import covered_paths, frozen_paths, open_paths
-from netspec.emit.explorer.records import Records, carried_by, makers_of, rows_of, shifted, without_empty
+from netspec.emit.explorer.records import Records, carried_by, makers_of, rows_of, shifted, texts_of, without_empty
 from netspec.graph import (
     Call,
     ExecutionCount,
@@ -58,7 +58,8 @@ class _Data(Records):
 
     def all(self) -> dict[str, Any]:
         graph = self.graph
-        self.place(graph.body.span)  # the spec itself is the first of the texts
+        for text in texts_of(graph):
+            self.place_of(text)
         root = self.root()
         requirements = [self.requirement(each) for each in graph.requirements]
         return {

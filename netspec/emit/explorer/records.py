@@ -8,11 +8,19 @@ from typing import Any
 from netspec.diagnostics import Source, Span
 from netspec.dims import Size, times_shape
 from netspec.emit.explorer.formulas import formula
-from netspec.graph import Level, Node, Value, parameter_count
+from netspec.graph import Graph, Level, Node, Value, parameter_count, visits
 from netspec.ops import Tensor
 from netspec.view.cards import change, spelled, sum_text
 from netspec.view.folding import Item
 from netspec.view.wiring import ENTRY, Wiring, port_names
+
+
+def texts_of(graph: Graph) -> list[Source]:
+    """Return the texts that a network is written in: the spec's own first, those of the files that it takes from, and
+    those of other blocks.
+    """
+    texts = [*graph.texts, graph.body.span.source, *(visit.step.span.source for visit in visits(graph.body))]
+    return list({id(text): text for text in texts}.values())
 
 
 class Records:

@@ -19,6 +19,8 @@ Folder = Path
 """the folder"""
 TARGETS = "targets"
 """The column of several targets of a table, which are numbers."""
+Background = Literal["white", "black"]
+"""what transparent places of images show"""
 Level = Literal["char", "word"]
 """the units that a text is cut into: characters or words"""
 FurtherFile = Path
@@ -240,7 +242,8 @@ class Images(DataSet):
 
     ``size`` makes all images equal in height and width; more of them than fit in memory are read as they are needed.
     Images stand upright, as their EXIF says; greys of 16 bits become 0 to 1 as those of 8 do, real numbers stay what
-    they are, transparency is left out, and of several pictures in a file the first is taken. Needs the package Pillow.
+    they are, transparent places show the ``background``, and of several pictures in a file the first is taken. Needs
+    the package Pillow.
     """
 
     name = "images"
@@ -248,12 +251,13 @@ class Images(DataSet):
     files = ("path",)
     torch = "netspec.train.data.readers.images.read"
     knows = True
-    meaning = ("size", "grey")
+    meaning = ("size", "grey", "background")
 
     path: Folder
     size: Side | None = None
     grey: bool = False
     """read images with one channel rather than three"""
+    background: Background = "white"
 
     def columns(self) -> Mapping[str, Column]:
         sides = (None, None) if self.size is None else spread(self.size, 2)
@@ -334,7 +338,7 @@ class HuggingFace(DataSet):
     name = "hugging_face"
     main = "path"
     torch = "netspec.train.data.readers.hubs.read_hugging_face"
-    meaning = ("target", "size", "grey")
+    meaning = ("target", "size", "grey", "background")
 
     path: Path
     """the name of the data set on the hub, or a folder"""
@@ -345,6 +349,7 @@ class HuggingFace(DataSet):
     size: Side | None = None
     grey: bool = False
     """read images with one channel rather than three"""
+    background: Background = "white"
 
     @property
     def targets(self) -> tuple[str, ...]:

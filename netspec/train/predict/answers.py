@@ -19,7 +19,7 @@ from netspec.train.predict.inputs import InputReader, PredictInputs
 from netspec.train.predict.trained_run import TrainedRun
 
 BATCH = 256
-FILE_SETTINGS = ("level", "separator", "encoding", "decimal", "thousands", "na_values")
+FILE_SETTINGS = ("level", "separator", "encoding", "decimal", "thousands", "na_values", "background")
 """The keys of a data set that say how its files are written."""
 BEGIN, END = "<bos>", "<eos>"
 
@@ -29,14 +29,14 @@ Numbers: TypeAlias = "float | list[Numbers]"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The prediction for one row, which ``of`` names.
+    """The prediction for one row, which ``input`` names.
 
     It has ``probabilities`` of the classes, the likeliest first; or ``values``, numbers, and the ``label`` of the class
     that they decide for, if they do; or ``classes``, one for each position; or a ``text``. ``targets`` has the
     names of the numbers that ``values`` are predictions of, and ``kept`` values of the row's table that are copied.
     """
 
-    of: str
+    input: str
     probabilities: Mapping[str, float] | None = None
     values: Numbers | None = None
     classes: Numbers | None = None
@@ -52,7 +52,7 @@ class Answer:
 
     def plain(self) -> dict[str, Any]:
         """Return the parts that there are, by name, as JSON takes them."""
-        parts: dict[str, Any] = {"of": self.of, **({"kept": dict(self.kept)} if self.kept else {})}
+        parts: dict[str, Any] = {"input": self.input, **({"kept": dict(self.kept)} if self.kept else {})}
         if self.probabilities is not None:
             parts |= {"class": next(iter(self.probabilities)), "probabilities": dict(self.probabilities)}
         others = {"class": self.label, "values": self.values, "classes": self.classes, "text": self.text}

@@ -13,9 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from netspec.diagnostics import EnvironmentFault, UsageError
+from netspec.diagnostics import EnvironmentFault, UsageError, nearest
 from netspec.recipes import Column
+from netspec.recipes.data.files import Background
 from netspec.recipes.data.table_column import TableColumn
+from netspec.text.quoting import visible
 from netspec.train.data import DataFault, Meaning
 from netspec.train.data.arrays import real
 from netspec.train.data.meaning import UNKNOWN, by_character, listed
@@ -35,6 +37,7 @@ from netspec.train.data.readers.tables.raw import (
     table_text,
 )
 from netspec.train.data.readers.texts import split
+from netspec.train.data.readers.transparency import is_transparent
 from netspec.train.predict.likeness import unlike
 
 ARRAYS = (".npy", ".npz")
@@ -75,6 +78,8 @@ class InputReader:
         self.meaning, self.columns, self.words = meaning, meaning.columns, meaning.words
         self.read, self.text, self.keep, self.warn = read, text, keep, warn
         self.level, self.form = settings.get("level"), TableForm.of(settings, fixed=True)
+        self.background: Background = settings.get("background", "white")
+        self.told_transparency = False
 
     def read_argument(self, argument: str) -> Iterator[PredictInputs]:
         """Yield the rows of a file, or of each line of a text. Raises ``EnvironmentFault`` if it cannot be read."""
@@ -146,13 +151,17 @@ class InputReader:
 
     def image(self, path: Path) -> PredictInputs:
         """Return the image of a file, [1, C, H, W], in the size and the colours of the training images."""
-        return self.decoded(path, lambda decode: decode(path))
+        return self.decoded(path, lambda decode: decode(path), lambda decode: decode.is_transparent(path))
 
     def picture(self, image: Any, path: Path) -> PredictInputs:
         """Return a picture of Pillow's as the image of a file, which messages call ``path``."""
-        return self.decoded(path, lambda decode: decode.converted(image, str(path)))
+        return self.decoded(
+            path, lambda decode: decode.converted(image, str(path)), lambda decode: is_transparent(image)
+        )
 
-    def decoded(self, path: Path, decode: Callable[[Decoder], np.ndarray]) -> PredictInputs:
+    def decoded(
+        self, path: Path, decode: Callable[[Decoder], np.ndarray], transparent: Callable[[Decoder], bool]
+    ) -> PredictInputs:
         """Return an image, [1, C, H, W], as a decoder of the training images' form reads it."""
         name, column = self.only(path, "an image", 3)
         shape, last = column.shape, column.shape[0] not in (1, 3) and column.shape[2] in (1, 3)
@@ -160,9 +169,17 @@ class InputReader:
         if channels not in (1, 3):
             raise UsageError(f"{path} is an image, but the network's have {channels} channels")
         size = None if height is None or width is None else (height, width)
-        pixels = torch.from_numpy(decode(Decoder(Path(), channels == 1, size)))
+        decoder = Decoder(Path(), channels == 1, size, self.background)
+        pixels = torch.from_numpy(decode(decoder))
+        self.tell_transparency(path, transparent(decoder))
         pixels = pixels.permute(1, 2, 0).contiguous() if last else pixels
         return PredictInputs([str(path)], {name: self.meaning.scaled(name, str(path), pixels[None])})
+
+    def tell_transparency(self, path: Path, transparent: bool) -> None:
+        """Warn of the first image with transparent places."""
+        if transparent and not self.told_transparency:
+            self.told_transparency = True
+            self.warn(f"{visible(str(path))} has transparent places, which count as {self.background}, as in training")
 
     def arrays(self, path: Path) -> PredictInputs:
         """Return the rows of a ``.npy`` file for the only column, or of a ``.npz`` file by the names of columns."""
@@ -239,7 +256,10 @@ class InputReader:
         if missing:
             has = "its columns are" if table.unit == "row" else "its first line names"
             help = f"{has} {listed(table.columns)}, and the network was trained on {listed(names)}"
-            raise DataFault(f"{path} has no column {listed(missing)}", help)
+            others = [name for name in table.columns if name not in names]
+            meant = {name: nearest(name, others) for name in missing}
+            guess = ", ".join(f"`{other}` may be `{name}`" for name, other in meant.items() if other is not None)
+            raise DataFault(f"{path} has no column {listed(missing)}", f"{guess}; {help}" if guess else help)
         if not table.numbers:
             raise UsageError(f"{path} has no rows")
         made = features_of(table, columns)

@@ -32,7 +32,9 @@ class RawReader(InputReader):
         name, _ = self.only(path, "an image", 3)
         if self.kinds.get(name) != "image":
             raise UsageError(f"{path} is an image, but the file takes `{name}` as an array")
-        pixels = Decoder(Path(), self.grey(name), None)(path)
+        decoder = Decoder(Path(), self.grey(name), None, self.background)
+        pixels = decoder(path)
+        self.tell_transparency(path, decoder.is_transparent(path))
         return PredictInputs([str(path)], {name: self.as_come(path, name, torch.from_numpy(pixels)[None])})
 
     def typed(self, path: Path, name: str, array: np.ndarray) -> Tensor:

@@ -134,7 +134,7 @@ def compiled(text):
     source = Source("specs/net.yaml", text.strip("\n") + "\n")
     spec = read_spec(parse(source, report), report)
     report.raise_if_any()
-    return elaborate(spec, Report(), source=source.name)
+    return elaborate(spec, Report(), texts=(source,))
 
 
 def body(lines, inputs="x: [N, 8, 16, 16]"):

@@ -20,6 +20,7 @@ from netspec.emit.diff import Diff
 from netspec.emit.explorer import comparison_page
 from netspec.emit.explorer.compared import compared_data
 from netspec.emit.explorer.compared.texts import paired_texts
+from netspec.emit.explorer.data import explorer_data
 from netspec.emit.table import ShapeTable
 from netspec.graph import Graph, Node, walk
 from netspec.pipeline import compile_loaded, compile_spec, load_source
@@ -360,6 +361,28 @@ def test_files_are_paired_by_their_names():
         ("gone.yaml", 2, None),
         ("come.yaml", None, 1),
     ]
+
+
+def test_a_spec_that_extends_is_shown_as_it_is_written(tmp_path: Path):
+    """Its own file first, though no step is of it, and all files that it takes from, one after another."""
+    (tmp_path / "base.yaml").write_text(OLD)
+    (tmp_path / "child.yaml").write_text(
+        "netspec: 1\nname: child\nextends: base.yaml\nnetwork: {head: {out_features: 5}}\n"
+    )
+    (tmp_path / "grand.yaml").write_text(
+        "netspec: 1\nname: grand\nextends: child.yaml\nnetwork: {second: {bias: false}}\n"
+    )
+    base, child, grand = (compile_spec(tmp_path / f"{name}.yaml") for name in ("base", "child", "grand"))
+    assert [each["name"] for each in explorer_data(grand)["sources"]] == ["grand.yaml", "child.yaml", "base.yaml"]
+    for old, new, wanted in (
+        (base, child, [("child.yaml", False, True), ("base.yaml", True, True)]),
+        (child, base, [("base.yaml", True, True), ("child.yaml", True, False)]),
+        (child, grand, [("grand.yaml", False, True), ("child.yaml", True, True), ("base.yaml", True, True)]),
+    ):
+        pairs = compared_data(Diff(old, new))["pairs"]
+        assert [(pair["name"], pair["old"] >= 0, pair["new"] >= 0) for pair in pairs] == wanted
+    shown = compared_data(Diff(child, grand))["pairs"][0]
+    assert "\n".join(line[2] for line in shown["lines"]) + "\n" == (tmp_path / "grand.yaml").read_text()
 
 
 def test_a_thousand_layers_are_a_small_page():

@@ -86,8 +86,46 @@ def test_modes_are_converted_as_pillow_converts_them(tmp_path, mode, ending):
 
 def test_a_palette_with_a_transparency_for_each_colour(tmp_path):
     picture = Image.fromarray(DRAW.integers(0, 4, (6, 5), np.uint8)).convert("P")
-    put(tmp_path / "a" / "x.png", picture, transparency=bytes([0, 80, 160, 255]))
-    assert np.allclose(one(tmp_path, grey=True)[0], np.asarray(picture.convert("L")) / 255)
+    alphas = np.array([0, 80, 160, 255])
+    put(tmp_path / "a" / "x.png", picture, transparency=bytes([*alphas.tolist()]))
+    shown = np.asarray(picture.convert("RGB"), np.float64)
+    for background, ground in (("white", 255), ("black", 0)):
+        share = alphas[np.asarray(picture)][..., None] / 255
+        wanted = (share * shown + (1 - share) * ground).transpose(2, 0, 1) / 255
+        assert np.allclose(one(tmp_path, background=background), wanted, atol=1.01 / 255)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "L", "RGB", "1"])
+@pytest.mark.parametrize("grey", [False, True])
+def test_transparent_places_show_the_background_and_are_told(tmp_path, mode, grey):
+    """A black digit on nothing, as drawing programs save it, and a place that is half of each."""
+    drawn = np.zeros((6, 5, 4), np.uint8)
+    drawn[2:4, 1:3, 3] = 255
+    wanted = np.where(drawn[..., 3] > 0, 0.0, 1.0)
+    if mode in ("RGBA", "LA"):
+        drawn[0, 0, 3], wanted[0, 0] = 128, 127 / 255
+        picture, how = Image.fromarray(drawn).convert(mode), {}
+    else:  # one grey, or one number of a palette, is nothing
+        picture = Image.fromarray(np.where(drawn[..., 3] > 0, 0, 255).astype(np.uint8)).convert(mode)
+        how = {"transparency": (255, 255, 255) if mode == "RGB" else picture.getpixel((0, 0))}
+    put(tmp_path / "a" / "x.png", picture, **how)
+    assert np.allclose(one(tmp_path, grey=grey), wanted, atol=0.01)
+    black = one(tmp_path, grey=grey, background="black")
+    assert np.allclose(black[:, wanted == 1], 0)
+    assert read(Images(path="."), tmp_path).notes == ("1 image has transparent places, which count as white",)
+
+
+def test_a_grey_of_16_bits_that_is_transparent(tmp_path):
+    values = DRAW.integers(1000, 60000, (5, 3), np.uint16)
+    values[2, 1] = 7
+    put(tmp_path / "a" / "x.png", Image.fromarray(values), transparency=7)
+    wanted = np.where(values == 7, 65535, values) / 65535
+    assert np.allclose(one(tmp_path, grey=True)[0], wanted, rtol=1e-6)
+
+
+def test_opaque_images_with_an_alpha_channel_are_not_told(tmp_path):
+    put(tmp_path / "a" / "x.png", Image.new("RGBA", (4, 4), (9, 9, 9, 255)))
+    assert read(Images(path="."), tmp_path).notes == ()
 
 
 @pytest.mark.parametrize("ending", ["gif", "png", "webp", "tif"])

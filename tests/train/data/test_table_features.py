@@ -218,7 +218,7 @@ def test_a_run_from_a_messy_table_to_answers(
             assert main(["predict", "run", "b.csv", "-o", "answers.csv", "--keep", "id", "--runtime", runtime]) == 0
             assert "`zip` is `99` in 1 row: no training row has that" in capsys.readouterr().err
             head, row = Path("answers.csv").read_text().splitlines()
-            assert head == "of,id,price"
+            assert head == "input,id,price"
             answers.append(float(row.rpartition(",")[2]))
     assert answers[0] == pytest.approx(answers[1], abs=1e-4)
     assert 0 < answers[0] < 6

@@ -122,7 +122,7 @@ def test_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert len(EXAMPLE.read_text().partition("session =")[2].splitlines()) <= 10
     printed = subprocess.run([sys.executable, str(EXAMPLE), file, *paths], capture_output=True, text=True, check=True)
     for line, ours_of in zip(printed.stdout.splitlines(), ours, strict=True):
-        assert line.startswith(f"{ours_of['of']}: {ours_of['class']} ")
+        assert line.startswith(f"{ours_of['input']}: {ours_of['class']} ")
     said = {each.key: each.value for each in onnx.load(file).metadata_props}
     assert json.loads(said["netspec.metrics"])["train"]["accuracy"] >= 0
     arrays = chance.integers(0, 256, (3, 8, 8))

@@ -15,8 +15,8 @@ from netspec.analysis.memory import Memory
 from netspec.analysis.unsaid import unsaid_notes
 from netspec.dims import evaluate
 from netspec.emit.explorer.compared.runs import MergedRun, runs_of
-from netspec.emit.explorer.compared.texts import paired_texts, sources_of
-from netspec.emit.explorer.records import Records, carried_by, makers_of, rows_of, shifted, without_empty
+from netspec.emit.explorer.compared.texts import paired_texts
+from netspec.emit.explorer.records import Records, carried_by, makers_of, rows_of, shifted, texts_of, without_empty
 from netspec.graph import ONCE, Call, ExecutionCount, Graph, Node, Step, Value
 from netspec.view.cards import contents, sign_of
 from netspec.view.folding import Card
@@ -70,7 +70,7 @@ class _Compared(Records):
 
     def all(self) -> dict[str, Any]:
         old, new = self.diff.old, self.diff.new
-        texts = sources_of(old), sources_of(new)
+        texts = texts_of(old), texts_of(new)
         places = [[self.place_of(source) for source in side] for side in texts]
         pairs = paired_texts(*texts)
         for pair in pairs:

@@ -8,35 +8,29 @@ from typing import Any
 
 from netspec.analysis.constraints import file_name
 from netspec.diagnostics import Source
-from netspec.graph import Graph, visits
 
 MOST_LINES = 5000
 """Lines of a text up to which the middles of two are compared line by line, which may take their product in time."""
 
 
-def sources_of(graph: Graph) -> list[Source]:
-    """Return the texts that a network's steps are written in, the spec itself first."""
-    found = {id(graph.body.span.source): graph.body.span.source}
-    for visit in visits(graph.body):
-        found.setdefault(id(visit.step.span.source), visit.step.span.source)
-    return list(found.values())
-
-
 def paired_texts(old: Sequence[Source], new: Sequence[Source]) -> list[dict[str, Any]]:
     """Return a record for each file: its name, its places among ``old`` and ``new``, and its lines.
 
-    The first of both are the specs, and belong together whatever they are called; others do by their names. A line is
-    ``[number before, number now, text]`` with 0 where it is not.
+    The first of both are the specs, which come first. They belong together whatever they are called, unless one of them
+    extends the other; other files do by their names. A line is ``[number before, number now, text]`` with 0 where it is
+    not.
     """
     names = [file_name(source) for source in old], [file_name(source) for source in new]
-    partners: dict[int, int] = {0: 0}
-    for at, name in enumerate(names[0][1:], 1):
-        found = next((to for to in range(1, len(new)) if names[1][to] == name and to not in partners.values()), None)
-        if found is not None:
+    extends = names[0][0] in names[1][1:] or names[1][0] in names[0][1:]
+    partners: dict[int, int] = {} if extends else {0: 0}
+    for at, name in enumerate(names[0]):
+        found = next((to for to in range(len(new)) if names[1][to] == name and to not in partners.values()), None)
+        if at not in partners and found is not None:
             partners[at] = found
     records = [_record(old[at], at, new[to], to) for at, to in partners.items()]
     records += [_record(source, at, None, None) for at, source in enumerate(old) if at not in partners]
-    return records + [_record(None, None, source, at) for at, source in enumerate(new) if at not in partners.values()]
+    records += [_record(None, None, source, at) for at, source in enumerate(new) if at not in partners.values()]
+    return sorted(records, key=lambda each: (each["new"] != 0, each["old"] != 0))
 
 
 def _record(old: Source | None, was: int | None, new: Source | None, now: int | None) -> dict[str, Any]:

@@ -12,10 +12,12 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from netspec.recipes.data.files import Background
 from netspec.text.quoting import visible
 from netspec.train.data.arrays import Array
 from netspec.train.data.base import DataFault
 from netspec.train.data.paths import decoding, opened
+from netspec.train.data.readers.transparency import filled, is_transparent, laid_on
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 """The formats that Pillow may read: others start programs."""
@@ -23,6 +25,8 @@ ENDINGS = {
     *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff"),
     *(".ppm", ".pgm", ".pbm", ".pnm"),
 }
+OPAQUE = {".jpg", ".jpeg", ".jpe", ".jfif", ".ppm", ".pgm", ".pbm", ".pnm"}
+"""Those of formats without transparency."""
 DEEP = 65535
 """White in 16 bits."""
 ORIENTATION, ON_ITS_SIDE = 0x112, (5, 6, 7, 8)
@@ -33,13 +37,14 @@ ORIENTATION, ON_ITS_SIDE = 0x112, (5, 6, 7, 8)
 class Decoder:
     """Reads a file as an image, [1 or 3, height, width]: bytes, or float32 if bytes are too coarse.
 
-    ``folder`` is the folder that names in messages are relative to. Transparency is dropped, and the first of several
-    images is taken. Methods raise ``DataFault`` for files that cannot be read.
+    ``folder`` is the folder that names in messages are relative to. Transparent places show the ``background``, and the
+    first of several images is taken. Methods raise ``DataFault`` for files that cannot be read.
     """
 
     folder: Path
     grey: bool
     size: tuple[int, int] | None
+    background: Background = "white"
 
     @property
     def pillow(self) -> Any:
@@ -64,6 +69,14 @@ class Decoder:
         with opened(file, name) as stream, self._image(stream, name) as image:
             return self.converted(image, name)
 
+    def is_transparent(self, file: Path) -> bool:
+        """Return whether some place of a file's image is not fully opaque."""
+        if file.suffix.lower() in OPAQUE:
+            return False
+        name = shown(file, self.folder)
+        with opened(file, name) as stream, self._image(stream, name) as image, decoding(name):
+            return is_transparent(image)
+
     def converted(self, image: Any, name: str) -> Array:
         """Return an open image, which messages call ``name``, as an array."""
         white = _white(image, name)
@@ -71,7 +84,8 @@ class Decoder:
         if white is None:
             image = self._in_bytes(image)
         else:
-            image = self.pillow.fromarray(np.asarray(image, np.float32) / np.float32(white))
+            pixels = filled(np.asarray(image, np.float32), image, white, self.background)
+            image = self.pillow.fromarray(pixels / np.float32(white))
         if self.size is not None:
             image = image.resize(self.size[::-1], self.pillow.Resampling.BILINEAR)
         array = np.array(image)
@@ -83,9 +97,7 @@ class Decoder:
 
     def _in_bytes(self, image: Any) -> Any:
         """Return an image as grey, or as red, green and blue."""
-        if "transparency" in image.info and image.mode == "P":
-            image = image.convert("RGBA")  # a palette may have a transparency for each colour
-        return image.convert("L" if self.grey else "RGB")
+        return laid_on(image, self.background).convert("L" if self.grey else "RGB")
 
     def unequal(self, file: Path, own: Sequence[int], first: Path, sides: Sequence[int]) -> DataFault:
         """Return the error of two images that differ in height and width."""

@@ -100,7 +100,7 @@ def _column(split: Any, name: str, data_set: HuggingFace) -> Array:
         return np.asarray(values)
     size = None if data_set.size is None else spread(data_set.size, 2)
     package("PIL.Image", "pillow", data_set.name)
-    decoder = Decoder(Path(), data_set.grey, None if size is None else (size[0], size[1]))
+    decoder = Decoder(Path(), data_set.grey, None if size is None else (size[0], size[1]), data_set.background)
     with decoding(data_set.path):
         images = [
             decoder.converted(image, f"{data_set.path}, row {row} of `{name}`") for row, image in enumerate(values, 1)

@@ -23,6 +23,7 @@ from netspec.train.data.meaning import Meaning, listed
 from netspec.train.data.paths import package, there
 from netspec.train.data.readers.class_folders import class_folders, images_in, part_folders
 from netspec.train.data.readers.decoder import Decoder, alike, shown
+from netspec.train.data.readers.transparency import told
 
 IN_MEMORY = 2**30
 """Bytes of images that are kept in memory; where there are more, all are read as they are needed."""
@@ -72,7 +73,7 @@ def read(data_set: Images, folder: Path, known: Meaning | None = None) -> Data:
     if not root.is_dir():
         raise DataFault(f"{visible(data_set.path)} is a file, but a folder is expected")
     size = None if data_set.size is None else spread(data_set.size, 2)
-    decoder = Decoder(folder, data_set.grey, None if size is None else (size[0], size[1]))
+    decoder = Decoder(folder, data_set.grey, None if size is None else (size[0], size[1]), data_set.background)
     parts = part_folders(root, folder)
     trained = None if known is None else known.target_classes()
     words = trained or tuple(class_folders(parts["train"], folder))
@@ -90,7 +91,16 @@ def read(data_set: Images, folder: Path, known: Meaning | None = None) -> Data:
     }
     names = {part: tuple(shown(file, folder) for file in files) for part, (files, _) in files_of.items()}
     given = (rows["train"], rows.get("validation"), rows.get("test"))
-    return Data(columns, *given, {"label": words}, file=data_set.path, files=names)
+    note = _transparency(decoder, [file for files, _ in files_of.values() for file in files])
+    notes = () if note is None else (note,)
+    return Data(columns, *given, {"label": words}, file=data_set.path, notes=notes, files=names)
+
+
+def _transparency(decoder: Decoder, files: Sequence[Path]) -> str | None:
+    """Return what is said of transparent images; of very many files, of evenly spaced ones."""
+    some = files[:: -(-len(files) // MOST_LOOKED_AT) or 1]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return told(sum(pool.map(decoder.is_transparent, some)), len(some), len(files), decoder.background)
 
 
 def _files(root: Path, words: Sequence[str], folder: Path, trained: Sequence[str] | None) -> tuple[list[Path], Tensor]:

@@ -14,6 +14,8 @@ from netspec.files import write_text
 from netspec.text.quoting import cell, json_text, visible
 from netspec.train.predict.answers import Answer
 
+INPUT = "input"
+"""The column that says which input each answer is for: a file, or a row of it, from 1 on, as `houses.csv:1`."""
 MOST_SHOWN = 3
 """Classes that a line names, the likeliest ones."""
 
@@ -41,8 +43,8 @@ def in_format(answers: Sequence[Answer], format: str) -> str:
         return as_csv(answers)
     if len(answers) == 1 and answers[0].text is not None:
         return answers[0].text + "\n"  # a text that the network writes is text, with its lines
-    width = max((len(answer.of) for answer in answers), default=0)
-    return "".join(f"{answer.of:<{min(width, 40)}}  {told(answer)}\n" for answer in answers)
+    width = max((len(answer.input) for answer in answers), default=0)
+    return "".join(f"{answer.input:<{min(width, 40)}}  {told(answer)}\n" for answer in answers)
 
 
 def told(answer: Answer) -> str:
@@ -64,9 +66,9 @@ def as_csv(answers: Sequence[Answer]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     for number, answer in enumerate(answers):
         fields = answer.plain()
-        of, kept, shares = fields.pop("of"), fields.pop("kept", {}), sorted(fields.pop("probabilities", {}).items())
-        numbers = of_targets(fields.pop("values"), answer, ["of", *kept]) if answer.targets else {}
-        pairs = [("of", of), *kept.items(), *numbers.items(), *fields.items(), *shares]
+        given, kept, shares = fields.pop(INPUT), fields.pop("kept", {}), sorted(fields.pop("probabilities", {}).items())
+        numbers = of_targets(fields.pop("values"), answer, [INPUT, *kept]) if answer.targets else {}
+        pairs = [(INPUT, given), *kept.items(), *numbers.items(), *fields.items(), *shares]
         if number == 0:
             writer.writerow(cell(name) for name, _ in pairs)
         writer.writerow(json.dumps(value) if isinstance(value, list) else cell(value) for _, value in pairs)
