@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import shlex
+import subprocess
+import sys
 from importlib.metadata import PackageNotFoundError
-from types import ModuleType
-from typing import Any
+from pathlib import Path
 
 import pytest
 import torch
 
 from netspec.cli import main
-from netspec.cli.commands.reference.doctor import installation
+from netspec.cli.commands.reference.doctor import installation, trials
+from netspec.cli.commands.reference.doctor.trials import Trial
 
 
 def test_all_that_is_needed_is_there(capsys: pytest.CaptureFixture[str]):
@@ -65,15 +68,54 @@ def test_one_of_two_packages_of_onnxruntime_is_enough(versions: dict[str, str | 
     assert main(["doctor"]) == 0
 
 
-def test_a_package_that_does_not_load_is_a_fault(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    def load(name: str) -> Any:
-        if name == "onnx":
-            raise ImportError("libprotobuf.so.3: cannot open shared object file")
-        return ModuleType(name)
+BROKEN = {
+    "onnx": ('raise ImportError("libprotobuf.so.3: cannot open shared object file")', "libprotobuf.so.3: cannot open"),
+    "safetensors": ("raise KeyError()", "KeyError"),
+    "graphviz": ("import none_such", "it needs none_such, which is missing"),
+    "rich": ("import os, sys\nprint('the end', file=sys.stderr)\nos.abort()", "is ended by SIGABRT: the end"),
+    "onnxruntime": ("import os\nos._exit(7)", "its import ends the process with code 7"),
+    "torch": ("raise MemoryError", "there is not enough memory to load it"),
+    "torchvision": ('raise ImportError("libjpeg.so.62")', "but cannot be imported: libjpeg.so.62"),
+}  # fmt: skip
 
-    monkeypatch.setattr(installation, "import_module", load)
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_package_that_does_not_load_is_told(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Each in the process that tries it, whatever becomes of that; the others are tried all the same."""
+    code, told = BROKEN[name]
+    (tmp_path / f"{name}.py").write_text(code)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    found = trials.tried(["yaml", name, "PIL"])
+    assert [*found] == ["yaml", name, "PIL"]
+    assert told in (found[name].fault or "")
+    assert found["yaml"].fault is found["PIL"].fault is None
+
+
+def test_faults_of_what_all_need_are_netspec_s(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    given = {"onnx": "libprotobuf.so.3: cannot open shared object file", "torchvision": "libjpeg.so.62"}
+    given |= {"torch": "there is not enough memory to load it"}
+    monkeypatch.setattr(installation, "tried", lambda names: {name: Trial(name, given.get(name)) for name in names})
     assert main(["doctor"]) == 3
-    assert "onnx is installed, but does not load: libprotobuf.so.3: cannot open" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "onnx is installed, but does not load: libprotobuf.so.3: cannot open" in told
+    assert "GPU                    not known, as torch does not load" in told
+    assert "does not load: libjpeg.so.62" in told
+    del given["onnx"], given["torch"]
+    assert main(["doctor"]) == 0
+    assert capsys.readouterr().out.endswith("netspec can work here.\n")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the limit is Linux's")
+@pytest.mark.parametrize("kilobytes", [250_000, 500_000, 1_500_000])
+def test_little_memory_is_told(kilobytes: int):
+    line = f"ulimit -v {kilobytes}; exec {shlex.quote(sys.executable)} -m netspec doctor"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (3 if "torch is installed, but" in done.stdout else 0, "")
+    assert done.stdout.startswith("netspec")
+    if kilobytes == 250_000:
+        assert "torch is installed, but does not load: there is not enough memory to load it" in done.stdout
 
 
 def test_a_source_tree_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):

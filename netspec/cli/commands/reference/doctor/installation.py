@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import os
 import platform
-import sys
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, requires, version
+from textwrap import wrap
 
 from packaging.requirements import Requirement
 
+from netspec.cli.commands.reference.doctor.trials import tried
 from netspec.diagnostics import EnvironmentFault
 from netspec.emit.diagram.render import renderers
 from netspec.text.quantities import short_bytes
@@ -25,12 +25,17 @@ PURPOSES = {
     "data": "images, Parquet and data of Hugging Face",
     "dot": "pictures without Graphviz",
     "lsp": "the language server of editors",
+    "generate": "texts that networks write",
     "openvino": "verification on OpenVINO",
     "tensorboard": "curves in TensorBoard",
     "wandb": "curves in Weights & Biases",
     "mlflow": "curves in MLflow",
 }
-"""The purpose of each extra of ``pyproject.toml``; none is what all need. That for tests is left out."""
+"""The purpose of each extra of ``pyproject.toml``; none is what all need. Those for tests and docs are left out."""
+PROGRAMS = ("graphviz-pure",)
+"""Packages that bring a program, and no module."""
+MODULES = {"pyyaml": "yaml", "pillow": "PIL", "onnxruntime-gpu": "onnxruntime"}
+"""Modules that are not called as their packages."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,8 @@ class Package:
 @dataclass(frozen=True)
 class Installation:
     """The state of an installation. ``devices`` are the GPUs, ``runtimes`` the execution providers of onnxruntime;
-    ``renderer`` draws pictures; ``broken`` are packages that are installed but do not load, with their reasons.
+    ``renderer`` draws pictures; ``broken`` are packages that are installed but do not load, with their reasons;
+    ``limited`` those that load in part.
     """
 
     netspec: str
@@ -57,6 +63,7 @@ class Installation:
     free_memory: int | None
     packages: Sequence[Package]
     broken: dict[str, str]
+    limited: dict[str, str]
     devices: Sequence[str]
     cuda: str | None
     runtimes: Sequence[str]
@@ -65,27 +72,22 @@ class Installation:
     @classmethod
     def find(cls) -> Installation:
         """Look at this machine. Raises ``EnvironmentFault`` if netspec is not installed as a package."""
-        broken: dict[str, str] = {}
-        for name in ("torch", "onnx", "onnxruntime"):
-            try:
-                import_module(name)
-            except ModuleNotFoundError as error:
-                if error.name != name:
-                    broken[name] = str(error)
-            except (ImportError, OSError) as error:
-                broken[name] = (str(error).splitlines() or [type(error).__name__])[0]
-        devices, cuda, runtimes = _devices()
+        packages = [*_packages()]
+        modules = {module_of(each.name): each.name for each in packages if each.found and each.name not in PROGRAMS}
+        trials = tried([*modules])
+        seen = {name: value for trial in trials.values() for name, value in trial.seen.items()}
         return cls(
             __version__,
             platform.python_version(),
             f"{platform.system()} {platform.machine()}",
             len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-            _free_memory(broken),
-            [*_packages()],
-            broken,
-            devices,
-            cuda,
-            runtimes,
+            seen.get("free_memory"),
+            packages,
+            {modules[name]: trial.fault for name, trial in trials.items() if trial.fault is not None},
+            {name: seen[name] for name in ("torchvision",) if name in seen},
+            seen.get("devices", []),
+            seen.get("cuda"),
+            seen.get("runtimes", []),
             next(iter(renderers("svg")), None),
         )
 
@@ -98,7 +100,11 @@ class Installation:
                 f"{each.name} {each.found or 'is missing'}: `pip install '{each.name}{each.wanted}'`"
                 for each in lacking
             ),
-            *(f"{name} is installed, but does not load: {reason}" for name, reason in self.broken.items()),
+            *(
+                f"{each.name} is installed, but does not load: {self.broken[each.name]}"
+                for each in self.packages
+                if not each.extra and each.name in self.broken
+            ),
         ]
 
     def to_json(self) -> str:
@@ -123,6 +129,9 @@ class Installation:
             for each in packages:
                 state = "missing" if each.found is None else each.found
                 yield f"  {each.name:<20} {state}" + ("" if each.suits else f", {each.wanted} is needed")
+                if each.name in self.broken or each.name in self.limited:
+                    told = f"does not load: {self.broken[each.name]}" if each.name in self.broken else None
+                    yield from (f"{'':23}{line}" for line in wrap(told or self.limited[each.name], 57))
         yield ""
         yield f"{'GPU':<22} {self._gpus()}"
         yield f"{'onnxruntime built for':<22} {', '.join(self.runtimes) or 'nothing'}"
@@ -133,16 +142,14 @@ class Installation:
     def _gpus(self) -> str:
         if self.devices:
             return ", ".join(self.devices)
+        if "torch" in self.broken:
+            return "not known, as torch does not load"
         return "none; torch is built " + ("without CUDA" if self.cuda is None else f"for CUDA {self.cuda}")
 
 
-def _free_memory(broken: Container[str]) -> int | None:
-    """The bytes that are free, which torch is needed to know."""
-    if "torch" in broken or "torch" not in sys.modules:
-        return None
-    from netspec.runtime.machine import free_memory
-
-    return free_memory()
+def module_of(package: str) -> str:
+    """Return the name that a package is imported by."""
+    return MODULES.get(package, package.replace("-", "_"))
 
 
 def _packages() -> Iterator[Package]:
@@ -167,16 +174,3 @@ def _version(name: str) -> str | None:
         except PackageNotFoundError:
             continue
     return None
-
-
-def _devices() -> tuple[list[str], str | None, list[str]]:
-    """The GPUs, the version of CUDA that torch is built for, and the providers of onnxruntime."""
-    torch, onnxruntime = sys.modules.get("torch"), sys.modules.get("onnxruntime")
-    gpus, cuda, runtimes = [], None, []
-    if torch is not None and torch.cuda.is_available():
-        gpus = [torch.cuda.get_device_name(each) for each in range(torch.cuda.device_count())]
-    if torch is not None:
-        cuda = torch.version.cuda
-    if onnxruntime is not None:
-        runtimes = [each.removesuffix("ExecutionProvider") for each in onnxruntime.get_available_providers()]
-    return gpus, cuda, runtimes
