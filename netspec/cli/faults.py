@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from typing import TextIO
 
 from netspec.cli.output import warn
 from netspec.diagnostics import Diagnostic, NetspecError, SpecError
-from netspec.diagnostics.base import counted
+from netspec.diagnostics.base import Unchecked, counted
 from netspec.diagnostics.text import Layout, render_all
-from netspec.text.quoting import github
 from netspec.text.streams import bare, takes_colours
 from netspec.version import __version__
 
 
-def tell(diagnostics: Sequence[Diagnostic], more: int, format: str) -> None:
-    """Every fault in one of the formats; text ends with their number."""
+def tell(diagnostics: Sequence[Diagnostic], more: int, format: str, failures: Sequence[Unchecked] = ()) -> None:
+    """Every fault in one of the formats, and what could not be looked at; text ends with their number."""
     if format != "text":
         from netspec.diagnostics.formats import render_as
 
-        text = render_as(format, diagnostics, more, version=__version__)
+        text = render_as(format, diagnostics, more, __version__, failures)
         if text:
             print(text)
         return
@@ -49,12 +47,10 @@ def tell_error(found: NetspecError, format: str) -> None:
     """An error that ends a command."""
     if isinstance(found, SpecError):
         tell(found.diagnostics, found.more, format)
-    elif format == "json":
-        print(json.dumps([{"id": None, "severity": "error", "message": str(found), "file": None}], indent=2))
-    elif format == "github":
-        print(f"::error title=netspec::{github(str(found))}")
-    else:
+    elif format == "text":
         warn(str(found))
+    else:
+        tell((), 0, format, [Unchecked(str(found))])
 
 
 def width(stream: TextIO | None = None) -> int:

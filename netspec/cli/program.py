@@ -142,14 +142,16 @@ def let_threads_sleep() -> None:
 
 
 def _judged(code: int) -> int:
-    """The exit code of a command whose output may have been lost. A reader that has gone has had enough."""
+    """The exit code of a command whose output may have been lost, which says more than that of what is lost. A reader
+    that has gone has had enough.
+    """
     if not sys.stdout.closed:  # as by the language server, which ends with its client
         sys.stdout.flush()
     fault = _outputs[0].fault
     if fault is None or fault.errno == errno.EPIPE:
         return code
     print(f"netspec: cannot write to the standard output: {fault.strerror}", file=sys.stderr, flush=True)
-    return code or 3
+    return max(code, 3)
 
 
 def _keep_numbers() -> None:

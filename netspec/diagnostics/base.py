@@ -57,6 +57,14 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
+class Unchecked:
+    """A ``file`` that could not be read, or a command that could not begin: there is no text to point into."""
+
+    message: str
+    file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnostic:
     """One mistake, reported once.
 

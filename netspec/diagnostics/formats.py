@@ -7,28 +7,39 @@ https://docs.github.com/actions/reference/workflows-and-actions/workflow-command
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
-from pathlib import PurePath
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from netspec.diagnostics.base import Diagnostic, Label, Span, counted
+from netspec.diagnostics.base import Diagnostic, Label, Span, Unchecked, counted
 from netspec.diagnostics.text import escaped, render_all
 from netspec.text.quoting import github, github_property
 
 FORMATS = ("text", "json", "sarif", "github")
 
 
-def render_as(format: str, diagnostics: Sequence[Diagnostic], more: int = 0, version: str = "0") -> str:
-    """Every diagnostic in one of ``FORMATS``; ``more`` counts those that were left out."""
+SOURCE_ROOT = "%SRCROOT%"
+"""The name by which SARIF calls the folder that paths start at."""
+
+
+def render_as(
+    format: str,
+    diagnostics: Sequence[Diagnostic],
+    more: int = 0,
+    version: str = "0",
+    failures: Sequence[Unchecked] = (),
+) -> str:
+    """Every diagnostic in one of ``FORMATS``, and every failure; ``more`` counts those that were left out."""
     match format:
         case "json":
-            records = [_record(found) for found in diagnostics]
+            records = [*map(_record, diagnostics), *map(_failure_record, failures)]
             return json.dumps([*records, *([_left_out(more)] if more else [])], indent=2, ensure_ascii=True)
         case "sarif":
-            return json.dumps(_sarif(diagnostics, more, version), indent=2, ensure_ascii=True)
+            return json.dumps(_sarif(diagnostics, more, version, failures), indent=2, ensure_ascii=True)
         case "github":
-            lines = [_command(found) for found in diagnostics]
+            lines = [*map(_command, diagnostics), *map(_failure_command, failures)]
             return "\n".join([*lines, *([f"::error title=netspec::and {counted(more, more)} more"] if more else [])])
     return render_all(diagnostics, more)
 
@@ -63,6 +74,15 @@ def _left_out(more: int) -> dict[str, Any]:
     return {"id": None, "severity": "note", "message": message, "file": None, "more": more}
 
 
+def _failure_record(found: Unchecked) -> dict[str, Any]:
+    return {"id": None, "severity": "error", "message": found.message, "file": found.file}
+
+
+def _failure_command(found: Unchecked) -> str:
+    file = "" if found.file is None else f"file={github_property(found.file)},"
+    return f"::error {file}title=netspec::{github(found.message)}"
+
+
 def _label(label: Label, primary: bool) -> dict[str, Any]:
     return {
         "file": label.span.source.name,
@@ -72,7 +92,8 @@ def _label(label: Label, primary: bool) -> dict[str, Any]:
     }
 
 
-def _sarif(diagnostics: Sequence[Diagnostic], more: int, version: str) -> dict[str, Any]:
+def _sarif(diagnostics: Sequence[Diagnostic], more: int, version: str, failures: Sequence[Unchecked]) -> dict[str, Any]:
+    """A log of one run, whose paths are relative to the folder that GitHub knows: the repository's, if there is one."""
     from netspec.diagnostics.catalogue import CATALOGUE
 
     ids = sorted({found.id for found in diagnostics})
@@ -83,7 +104,12 @@ def _sarif(diagnostics: Sequence[Diagnostic], more: int, version: str) -> dict[s
         "rules": rules,
     }
     left_out = {"level": "note", "message": {"text": f"and {counted(more, more)} more"}}
-    invocation = {"executionSuccessful": True, "toolExecutionNotifications": [left_out] if more else []}
+    told = [{"level": "error", "message": {"text": each.message}} for each in failures if each.file is None]
+    told += [left_out] if more else []
+    invocation = {"executionSuccessful": not failures, "toolExecutionNotifications": told}
+    root = source_root()
+    results = [_result(found, ids.index(found.id), root) for found in diagnostics]
+    results += [_failure_result(each.message, each.file, root) for each in failures if each.file is not None]
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -92,37 +118,57 @@ def _sarif(diagnostics: Sequence[Diagnostic], more: int, version: str) -> dict[s
                 "tool": {"driver": driver},
                 "invocations": [invocation],
                 "columnKind": "unicodeCodePoints",
-                "results": [_result(found, ids.index(found.id)) for found in diagnostics],
+                "originalUriBaseIds": {SOURCE_ROOT: {"uri": f"{root.as_uri().rstrip('/')}/"}},
+                "results": results,
             }
         ],
     }
+
+
+def source_root() -> Path:
+    """Return the folder that paths in a log start at: that of the repository, or else the working folder."""
+    here = Path.cwd()
+    return next((each for each in (here, *here.parents) if (each / ".git").exists()), here)
 
 
 def _rule(id: str, what: str, why: str) -> dict[str, Any]:
     return {"id": id, "shortDescription": {"text": what}, "fullDescription": {"text": why}}
 
 
-def _result(found: Diagnostic, rule: int) -> dict[str, Any]:
+def _failure_result(message: str, file: str, root: Path) -> dict[str, Any]:
+    location = {"physicalLocation": {"artifactLocation": _artifact(file, root)}}
+    return {"level": "error", "message": {"text": message}, "locations": [location]}
+
+
+def _result(found: Diagnostic, rule: int, root: Path) -> dict[str, Any]:
     text = found.message + (f" (help: {found.help})" if found.help else "")
     result: dict[str, Any] = {
         "ruleId": found.id,
         "ruleIndex": rule,
         "level": "warning" if found.severity == "warning" else "error",
         "message": {"text": text},
-        "locations": [_location(found.primary)],
+        "locations": [_location(found.primary, root)],
     }
     if found.secondary:
         result["relatedLocations"] = [
-            {"id": number, **_location(label)} for number, label in enumerate(found.secondary)
+            {"id": number, **_location(label, root)} for number, label in enumerate(found.secondary)
         ]
     return result
 
 
-def _location(label: Label) -> dict[str, Any]:
+def _artifact(name: str, root: Path) -> dict[str, str]:
+    """Return a file's place: below the root, or by itself where it is outside."""
+    path = Path(os.path.abspath(name))
+    if not path.is_relative_to(root):
+        return {"uri": path.as_uri()}
+    return {"uri": quote(path.relative_to(root).as_posix(), errors="surrogateescape"), "uriBaseId": SOURCE_ROOT}
+
+
+def _location(label: Label, root: Path) -> dict[str, Any]:
     region = _region(label.span)
     made: dict[str, Any] = {
         "physicalLocation": {
-            "artifactLocation": {"uri": quote(PurePath(label.span.source.name).as_posix(), errors="surrogateescape")},
+            "artifactLocation": _artifact(label.span.source.name, root),
             "region": {
                 "startLine": region["line"],
                 "startColumn": region["column"],

@@ -47,8 +47,14 @@ STDIN = "<stdin>"
 """The name of what is read from the standard input."""
 
 
+_read_to_its_end: list[object] = []
+
+
 def read_stdin(limits: FileLimits = DEFAULT) -> Source:
-    """The text of the standard input: UTF-8, and bounded; ``SpecError`` for another."""
+    """The text of the standard input: UTF-8, and bounded; ``SpecError`` for another, ``UsageError`` the second time."""
+    if sys.stdin is not None and _read_to_its_end[:] == [sys.stdin]:
+        raise UsageError("the standard input has been read, and is empty now: `-` may stand for one spec alone")
+    _read_to_its_end[:] = [sys.stdin]
     data = b"" if sys.stdin is None else sys.stdin.buffer.read(limits.bytes + 1)
     return decode(STDIN, data, limits)
 

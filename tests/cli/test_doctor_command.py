@@ -14,7 +14,7 @@ import torch
 
 from netspec.cli import main
 from netspec.cli.commands.reference.doctor import installation, trials
-from netspec.cli.commands.reference.doctor.trials import Trial
+from netspec.cli.commands.reference.doctor.trials import ImportTrial
 
 
 def test_all_that_is_needed_is_there(capsys: pytest.CaptureFixture[str]):
@@ -95,7 +95,9 @@ def test_a_package_that_does_not_load_is_told(name: str, tmp_path: Path, monkeyp
 def test_faults_of_what_all_need_are_netspec_s(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     given = {"onnx": "libprotobuf.so.3: cannot open shared object file", "torchvision": "libjpeg.so.62"}
     given |= {"torch": "there is not enough memory to load it"}
-    monkeypatch.setattr(installation, "tried", lambda names: {name: Trial(name, given.get(name)) for name in names})
+    monkeypatch.setattr(
+        installation, "tried", lambda names: {name: ImportTrial(name, given.get(name)) for name in names}
+    )
     assert main(["doctor"]) == 3
     told = capsys.readouterr().out
     assert "onnx is installed, but does not load: libprotobuf.so.3: cannot open" in told

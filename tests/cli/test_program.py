@@ -24,6 +24,9 @@ from train import small
 pytestmark = pytest.mark.slow
 
 MANY = int(os.environ.get("NETSPEC_MANY", "1"))
+FULL = "netspec: cannot write to the standard output: No space left on device\n"
+TWICE = "the standard input has been read, and is empty now: `-` may stand for one spec alone\n"
+SOUND = "{netspec: 1, name: net, inputs: {x: [N, 4]}, network: [relu]}"
 XOR = ["train", "xor", "--set", "train.epochs=2", "-o", "run"]
 
 
@@ -41,13 +44,15 @@ def ended(folder: Path, words: list[str], shell: str = "", **more: Any) -> subpr
 @pytest.mark.parametrize(
     ("words", "shell", "code", "told"),
     [
-        (["list"], ">/dev/full", 3, "netspec: cannot write to the standard output: No space left on device\n"),
-        (["--help"], ">/dev/full", 3, "netspec: cannot write to the standard output: No space left on device\n"),
+        (["list"], ">/dev/full", 3, FULL),
+        (["check", "-", "--error-format", "sarif"], "<<<'netspec: 1' >/dev/full", 3, FULL),
+        (["--help"], ">/dev/full", 3, FULL),
         (["shapes", "lenet"], ">&-", 3, "netspec: cannot write to the standard output: Bad file descriptor\n"),
         (["explorer", "lenet", "-o", "x.html"], ">&- <&-", 0, ""),
         (["shapes", "nothing.yaml"], "2>/dev/full", 2, ""),
         (["shapes", "nothing.yaml"], "2>&-", 2, ""),
         (["check", "lenet"], "<&- >&- 2>&-", 3, ""),
+        (["check", "-", "lenet", "-"], f"<<<'{SOUND}' >/dev/null", 2, "netspec: " + TWICE),
     ],
 )
 def test_output_that_cannot_be_written(tmp_path: Path, words: list[str], shell: str, code: int, told: str):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonS
 
 from netspec.cli import main
 
+Capture = pytest.CaptureFixture[str]
 SPEC = """\
 netspec: 1
 name: net
@@ -71,7 +73,7 @@ def test_json_of_a_sound_spec_is_an_empty_list(capsys: pytest.CaptureFixture[str
 def test_json_of_a_wrong_call(capsys: pytest.CaptureFixture[str]):
     assert main(["check", "no_such_net", "--error-format", "json"]) == 2
     (found,) = json.loads(capsys.readouterr().out)
-    assert found["file"] is None
+    assert found["file"] == "no_such_net"
     assert "no_such_net" in found["message"]
 
 
@@ -113,7 +115,7 @@ def test_sarif(spec: str, capsys: pytest.CaptureFixture[str]):
     assert first["locations"] == [
         {
             "physicalLocation": {
-                "artifactLocation": {"uri": "a%2Cb%25.yaml"},
+                "artifactLocation": {"uri": "a%2Cb%25.yaml", "uriBaseId": "%SRCROOT%"},
                 "region": {"startLine": 6, "startColumn": 40, "endLine": 6, "endColumn": 52},
             }
         }
@@ -153,6 +155,54 @@ def test_sarif_says_what_it_leaves_out(
     assert len(run["results"]) == 100
     (notice,) = run["invocations"][0]["toolExecutionNotifications"]
     assert notice == {"level": "note", "message": {"text": told}}
+
+
+def test_sarif_is_relative_to_the_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture):
+    """As GitHub's code scanning wants it, however a file is named; what is outside has a place of its own."""
+    inside, outside = tmp_path / "repository" / "nets" / "my nets", tmp_path / "elsewhere"
+    for folder in (inside, outside, tmp_path / "repository" / ".git"):
+        folder.mkdir(parents=True)
+    (inside / "a.yaml").write_text(SPEC)
+    (outside / "b.yaml").write_text(SPEC)
+    monkeypatch.chdir(inside.parent)
+    names = ["my nets/a.yaml", "./my nets/../my nets/a.yaml", str(inside / "a.yaml"), "../../elsewhere/b.yaml"]
+    assert main(["check", *names, "--error-format", "sarif"]) == 1
+    (run,) = sarif(capsys.readouterr().out)["runs"]
+    root = (tmp_path / "repository").as_uri() + "/"
+    assert run["originalUriBaseIds"] == {"%SRCROOT%": {"uri": root}}
+    places = [each["locations"][0]["physicalLocation"]["artifactLocation"] for each in run["results"]]
+    own = {"uri": "nets/my%20nets/a.yaml", "uriBaseId": "%SRCROOT%"}
+    assert places == [*[own] * 6, *[{"uri": (outside / "b.yaml").as_uri()}] * 2]
+
+
+def test_a_spec_that_is_not_there_is_told_with_the_faults_of_the_others(spec: str, capsys: Capture):
+    words = ["check", spec, "none.yaml", "lenet", "--error-format"]
+    assert main([*words, "sarif"]) == 2
+    (run,) = sarif(capsys.readouterr().out)["runs"]
+    *found, missing = run["results"]
+    assert len(found) == 2
+    assert missing["message"]["text"].startswith("no such file: none.yaml")
+    place = missing["locations"][0]["physicalLocation"]["artifactLocation"]
+    assert place == {"uri": "none.yaml", "uriBaseId": "%SRCROOT%"}
+    assert run["invocations"][0]["executionSuccessful"] is False
+    assert main([*words, "json"]) == 2
+    *found, missing = json.loads(capsys.readouterr().out)
+    assert (len(found), missing["id"], missing["file"]) == (2, None, "none.yaml")
+    assert main([*words, "github"]) == 2
+    assert capsys.readouterr().out.splitlines()[-1].startswith("::error file=none.yaml,title=netspec::no such file")
+    assert main([*words, "text"]) == 2
+    told = capsys.readouterr()
+    assert re.search(r"^lenet +\d+ variants  ok$", told.out, re.MULTILINE)
+    assert "netspec: no such file: none.yaml" in told.err
+    assert told.err.endswith("2 errors\n")
+
+
+def test_what_ends_another_command_is_in_sarif(capsys: Capture):
+    assert main(["shapes", "none.yaml", "--error-format", "sarif"]) == 2
+    (run,) = sarif(capsys.readouterr().out)["runs"]
+    (told,) = run["invocations"][0]["toolExecutionNotifications"]
+    assert told["message"]["text"].startswith("no such file: none.yaml")
+    assert (run["results"], run["invocations"][0]["executionSuccessful"]) == ([], False)
 
 
 def test_sarif_of_a_sound_spec_has_no_results(capsys: pytest.CaptureFixture[str]):

@@ -17,7 +17,8 @@ def add(commands: Commands) -> None:
         commands,
         "check",
         "Check specs: form, names, shapes, and what they `require` and `expect`, for the defaults and for every "
-        "variant. This takes milliseconds per spec and does not need torch.",
+        "variant. This takes milliseconds per spec and does not need torch. The exit code is 0 if all are sound, 1 if "
+        "one has an error, 2 if one is not there, and 3 if one cannot be read or the faults cannot be written.",
     )
     command.add_argument(
         "specs", metavar="SPEC", nargs="+", help="a path, the name of a zoo entry, or - for the standard input"

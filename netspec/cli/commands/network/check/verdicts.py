@@ -7,19 +7,23 @@ from dataclasses import replace
 
 from netspec.checks.check import check_loaded
 from netspec.cli.faults import tell, tell_count, tell_each
-from netspec.diagnostics import Diagnostic, SpecError
+from netspec.cli.output import warn
+from netspec.diagnostics import Diagnostic, EnvironmentFault, SpecError, UsageError
+from netspec.diagnostics.base import Unchecked
 from netspec.elaborate import ElaborationCache, Limits
 from netspec.pipeline import load_spec
 
 
 def check_all(targets: Sequence[str], limits: Limits, format: str = "text", strict: bool = False) -> int:
-    """Check every spec; verdicts go to stdout, faults to stderr. Gives the exit code. ``strict`` makes warnings faults.
+    """Check every spec; verdicts go to stdout, faults to stderr. ``strict`` makes warnings faults. Gives the exit code:
+    1 for a fault, and the one of what keeps a spec from being read, which is more than that.
 
     In a format for programs, all that is printed is one document with the faults of every spec, on stdout.
     """
     failed: list[Diagnostic] = []
     warned: list[Diagnostic] = []
-    more = 0
+    failures: list[Unchecked] = []
+    more = code = 0
     common = ElaborationCache()
     longest = max(map(len, targets))
     for target in targets:
@@ -27,9 +31,15 @@ def check_all(targets: Sequence[str], limits: Limits, format: str = "text", stri
             verdict, warnings = check_one(target, limits, common, strict)
         except SpecError as error:
             failed += error.diagnostics
-            more += error.more
+            more, code = more + error.more, max(code, error.exit_code)
             if format == "text":
                 tell_each(error.diagnostics, error.more)
+            continue
+        except (UsageError, EnvironmentFault) as error:  # the others are checked all the same
+            failures.append(Unchecked(str(error), target))
+            code = max(code, error.exit_code)
+            if format == "text":
+                warn(str(error))
             continue
         warned += warnings
         if format == "text":
@@ -37,10 +47,10 @@ def check_all(targets: Sequence[str], limits: Limits, format: str = "text", stri
             if warnings:
                 tell_each(warnings)
     if format != "text":
-        tell([*failed, *warned], more, format)
+        tell([*failed, *warned], more, format, failures)
     elif failed or warned:
         tell_count(len(failed), more, len(warned))
-    return 1 if failed else 0
+    return code
 
 
 def check_one(

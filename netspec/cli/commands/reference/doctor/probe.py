@@ -62,10 +62,10 @@ def _of_onnxruntime() -> dict[str, Any]:
 
 def _of_torchvision() -> dict[str, Any]:
     import torch
-    from torchvision.extension import _has_ops
 
+    has_operators = import_module("torchvision.extension")._has_ops()
     other = f"it was built for another torch than {torch.__version__}: its operators, such as nms, are missing"
-    return {} if _has_ops() else {"torchvision": other}
+    return {} if has_operators else {"torchvision": other}
 
 
 SEEN = {"torch": _of_torch, "onnxruntime": _of_onnxruntime, "torchvision": _of_torchvision}

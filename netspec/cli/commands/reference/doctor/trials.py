@@ -17,7 +17,7 @@ LONGEST = 120
 
 
 @dataclass(frozen=True)
-class Trial:
+class ImportTrial:
     """The import of a module: its ``fault``, or what it has ``seen`` of the machine."""
 
     module: str
@@ -25,11 +25,11 @@ class Trial:
     seen: Mapping[str, Any] = field(default_factory=dict)
 
 
-def tried(modules: Sequence[str]) -> dict[str, Trial]:
+def tried(modules: Sequence[str]) -> dict[str, ImportTrial]:
     """Return the trial of each module. They share a process up to the first that fails, which is then tried as the
     first of a process of its own: only what fails there is at fault itself.
     """
-    found: dict[str, Trial] = {}
+    found: dict[str, ImportTrial] = {}
     left = [*modules]
     while left:
         trials, end = _in_a_process(left)
@@ -37,12 +37,12 @@ def tried(modules: Sequence[str]) -> dict[str, Trial]:
         found |= {trial.module: trial for trial in good}
         left = left[len(good) :]
         if left and not good:
-            found[left[0]] = trials[0] if trials else Trial(left[0], end)
+            found[left[0]] = trials[0] if trials else ImportTrial(left[0], end)
             left = left[1:]
     return found
 
 
-def _in_a_process(modules: Sequence[str]) -> tuple[list[Trial], str]:
+def _in_a_process(modules: Sequence[str]) -> tuple[list[ImportTrial], str]:
     """Return the trials that a process comes to, and how it ended."""
     words = [sys.executable, "-P", "-m", PROBE, *modules]  # -P: nothing is imported from the working folder
     try:
@@ -52,7 +52,7 @@ def _in_a_process(modules: Sequence[str]) -> tuple[list[Trial], str]:
         out, end = _text(error.stdout), f"it is not imported within {LONGEST} seconds"
     except OSError as error:
         return [], f"no process can be started to import it: {error.strerror}"
-    return [Trial(**json.loads(line)) for line in out.splitlines() if line.endswith("}")], end
+    return [ImportTrial(**json.loads(line)) for line in out.splitlines() if line.endswith("}")], end
 
 
 def _ended(code: int, stderr: str) -> str:
