@@ -369,15 +369,20 @@ def shape_help(name: str, value: Value, column: Column) -> str | None:
         return "store the images with their channel, [n, 1, H, W], as `images[:, None]` does in NumPy"
     if len(wanted) != 3 or len(found) != 3:
         return None
-    repairs, note = [], ""
-    if has_channels_last(wanted, found):
+    repairs, last, note = [], [], ""
+    if wanted[2] in (1, 3, 4) and wanted[0] not in (1, 3, 4):
+        last.append("{permute: [1, 2, 0]}")  # after what takes images by their height and width
+        wanted = (wanted[2], *wanted[:2])
+    channels = {wanted[0]} if isinstance(wanted[0], int) else {1, 3, 4}
+    if found[0] not in channels and found[2] in channels | {1, 3}:
         repairs.append("{permute: [2, 0, 1]}")
-        note = "; an image is [channels, height, width]"
+        note = "" if last else "; an image is [channels, height, width]"
         found = (found[2], *found[:2])
     if all(isinstance(size, int) for size in wanted[1:]) and found[1:] != wanted[1:]:
         repairs.append(f"{{resize: [{wanted[1]}, {wanted[2]}]}}")
     if found[0] == 1 and isinstance(wanted[0], int) and wanted[0] > 1:
         repairs.append(f"{{channels: {wanted[0]}}}")
+    repairs += last
     return f"`prepare: [{', '.join(repairs)}]`{note}" if repairs else None
 
 
@@ -390,9 +395,3 @@ def classes_help(recipe: Recipe, loss: Loss, column: Column) -> str | None:
     if not loss.per_class or column.dtype != "float32" or not hasattr(recipe.data, "classes"):
         return None
     return f"words, yes and no, or whole numbers are classes by `{recipe.data.name}: {{…, classes: true}}`"
-
-
-def has_channels_last(wanted: Sequence[Any], found: Sequence[int | None]) -> bool:
-    """Return whether rows [H, W, C] are given where [C, H, W] are wanted, for all that their sizes tell."""
-    channels = {wanted[0]} if isinstance(wanted[0], int) else {1, 3, 4}
-    return found[0] not in channels and found[2] in (channels | {1, 3})
