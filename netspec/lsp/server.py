@@ -26,10 +26,11 @@ from netspec.diagnostics.text import plain_text
 from netspec.lsp.completion import Item, complete
 from netspec.lsp.definition import definition
 from netspec.lsp.document import Document, analyse, analyse_file
+from netspec.lsp.extras.pages import diagram, explorer, summary
+from netspec.lsp.extras.repairs import repairs
 from netspec.lsp.hints import hints
 from netspec.lsp.hover import hover
 from netspec.lsp.messages import Protocol, speak
-from netspec.lsp.pages import diagram, explorer, summary
 from netspec.lsp.words import is_of_others, word_before
 from netspec.version import __version__
 
@@ -194,6 +195,7 @@ def make_server() -> NetspecServer:
     _follow_documents(server)
     _complete_words(server)
     _explain_words(server)
+    _mend_words(server)
     _show_pages(server)
     return server
 
@@ -277,6 +279,30 @@ def _explain_words(server: NetspecServer) -> None:
         return [
             types.InlayHint(server.position(lines, line, len(lines[line - 1]) + 1), text, padding_left=True)
             for line, text in found
+        ]
+
+
+def _mend_words(server: NetspecServer) -> None:
+    """Have the server offer the words that its messages name in the place of wrong ones."""
+
+    @server.feature(
+        types.TEXT_DOCUMENT_CODE_ACTION, types.CodeActionOptions(code_action_kinds=[types.CodeActionKind.QuickFix])
+    )
+    async def mended(params: types.CodeActionParams) -> list[types.CodeAction]:
+        uri = params.text_document.uri
+        document = await server.current(uri)
+        if document is None or document.source.text != server.text(uri).removeprefix("\ufeff"):
+            return []
+        found = repairs(document, params.range.start.line + 1, params.range.end.line + 1)
+        return [
+            types.CodeAction(
+                f"Change to `{each.word}`",
+                types.CodeActionKind.QuickFix,
+                [server.diagnostic(document, each.of)],
+                is_preferred=True,
+                edit=types.WorkspaceEdit({uri: [types.TextEdit(server.range(each.span), each.word)]}),
+            )
+            for each in found
         ]
 
 

@@ -35,8 +35,11 @@ local function main()
   until_true('a diagnostic', function() return #diagnostics() == 1 end)
   local found = diagnostics()[1]
   seen.fault = { found.lnum, found.col, found.message }
-  vim.api.nvim_buf_set_lines(0, 5, 6, false, { '  - gelu' })
+  vim.api.nvim_win_set_cursor(0, { 6, 4 })
+  vim.lsp.buf.code_action({ apply = true })
+  until_true('a repair', function() return vim.api.nvim_buf_get_lines(0, 5, 6, false)[1] == '  - relu' end)
   until_true('no diagnostic', function() return #diagnostics() == 0 end)
+  seen.repaired = vim.api.nvim_buf_get_lines(0, 5, 6, false)[1]
   local items = asked('textDocument/completion', 5, 6)
   seen.completion = vim.tbl_map(function(item) return item.label end, items.items)
   seen.omnifunc = vim.bo.omnifunc

@@ -203,8 +203,12 @@ def test_a_mistake_is_underlined_and_explained(bench):
     bench.page.locator(".view-line", has_text="relue").locator("span", has_text="relue").last.hover()
     expect(bench.page.locator(".monaco-hover:visible", has_text="did you mean")).to_be_visible(timeout=PATIENCE)
     bench.picture("mistake")
-    bench.write("- relue", "- relu")
+    bench.page.keyboard.press("Control+Period")
+    repair = bench.page.locator(".action-widget .monaco-list-row", has_text="Change to `relu`")
+    repair.wait_for()
+    bench.page.keyboard.press("Enter")
     expect(bench.page.locator(".squiggly-error")).to_have_count(0, timeout=PATIENCE)
+    expect(bench.status).to_contain_text("digits: 54.4k params")
 
 
 def test_the_explorer_stands_beside_the_text_and_follows_it(bench):

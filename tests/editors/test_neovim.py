@@ -82,6 +82,7 @@ def test_a_mistake_is_shown_where_it_stands(seen):
     assert (line, column) == (5, 4)
     assert "relue" in message
     assert "did you mean `relu`" in message
+    assert seen["repaired"] == "  - relu"
 
 
 def test_hovers_and_completion(seen):

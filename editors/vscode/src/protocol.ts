@@ -1,4 +1,4 @@
-/** What the language server answers beyond the protocol; `netspec/lsp/pages.py` has the other side. */
+/** What the language server answers beyond the protocol; `netspec/lsp/extras/pages.py` has the other side. */
 
 /** The parameters of every request about a document that is open. */
 export interface OfDocument {

@@ -1,0 +1,1 @@
+"""More than words and shapes: pages beside the text, and repairs."""
