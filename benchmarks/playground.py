@@ -21,7 +21,7 @@ from netspec.cli.commands.reference.playground.site import PageServer
 from netspec.playground.build import built
 from netspec.playground.session import Session
 
-SLOWER = Bar(12)
+SLOWER = Bar(8)
 STARTS, EDITS = 3, 15
 PATIENCE = 120_000
 AGAIN = 12

@@ -24,6 +24,7 @@ from netspec.playground.packages import PinnedPackage, cache_folder, npm_archive
 pytestmark = [pytest.mark.slow, needs_browser]
 
 EXPLORER, DIFF = ("#panel-explorer iframe:not(.next)", "#panel-diff iframe:not(.next)")
+SILENT = 'postMessage({ stage: "ready" });'
 SMALL = "netspec: 1\nname: small\ninputs: {x: [N, 4]}\nnetwork:\n  - linear: {name: fc, out_features: 3}\n"
 
 
@@ -365,3 +366,31 @@ def test_light_and_dark_are_chosen_and_reach_the_frames(page: Page):
     expect(frame.locator("html")).to_have_attribute("data-theme", "dark")
     page.get_by_role("button", name="Light or dark").click()
     expect(frame.locator("html")).to_have_attribute("data-theme", "light")
+
+
+def test_a_spec_that_makes_nothing_shows_nothing_of_another(page: Page):
+    open_text(page, "netspec: 1\nname: nothing\n")
+    expect(page.locator("#empty")).to_be_visible()
+    expect(table(page)).to_have_text("")
+    page.get_by_role("tab", name="PyTorch").click()
+    expect(page.locator("#panel-source .cm-content")).to_have_text("")
+
+
+def test_an_answer_that_does_not_come_is_ended(browser: Browser, address: str):
+    page = browser.new_page()
+    page.route("**/worker.js*", lambda route: route.fulfill(content_type="text/javascript", body=SILENT))
+    page.clock.install()
+    page.goto(address)
+    expect(page.locator("#editor .cm-content")).to_contain_text("netspec: 1")
+    page.wait_for_timeout(300)
+    page.clock.fast_forward(31_000)
+    expect(page.locator("#fault")).to_contain_text("more than 30 s")
+    page.close()
+
+
+def test_a_start_that_fails_is_told(browser: Browser, address: str):
+    page = browser.new_page()
+    page.context.route("**/python.zip", lambda route: route.fulfill(status=404))
+    page.goto(address)
+    expect(page.locator("#state")).to_contain_text("netspec does not start: Error: python.zip: 404", timeout=PATIENCE)
+    page.close()

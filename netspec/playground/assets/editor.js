@@ -220,6 +220,7 @@ export class Editor {
   /** Show another text; what was done to the one before can no longer be undone. */
   open(text) {
     this.view.setState(this.stateOf(text));
+    this.view.scrollDOM.scrollTo(0, 0);
     this.onEdit(this.text, true);
   }
 

@@ -1,4 +1,4 @@
-// The little Markdown that netspec's documentation uses, as elements: paragraphs, lists, `code`, **bold**, \escapes.
+// The little Markdown that netspec's documentation and messages use, as elements: paragraphs, lists, `code`, **bold**, \escapes.
 
 const MARKS = /\\([\\`*_<|[\]])|`([^`]+)`|\*\*([^*]+)\*\*/g;
 
@@ -7,6 +7,11 @@ export function element(name, attributes = {}, ...inner) {
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
   made.append(...inner);
   return made;
+}
+
+/** The parts of a message, in which nothing but `code` is marked. */
+export function coded(text) {
+  return text.split(/`([^`]*)`/).map((part, at) => (at % 2 ? element("code", {}, part) : part));
 }
 
 function spans(text) {

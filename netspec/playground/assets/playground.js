@@ -4,7 +4,7 @@ import { Editor, Listing } from "./editor.js";
 import { Frame } from "./frame.js";
 import { Gallery } from "./gallery.js";
 import { layOut, theme } from "./layout.js";
-import { element } from "./markdown.js";
+import { coded, element } from "./markdown.js";
 import { drawn, Picture } from "./picture.js";
 import { Fault, Python } from "./python.js";
 import { linkTo, readLink } from "./share.js";
@@ -16,9 +16,22 @@ const VIEWS = Object.keys(FILES);
 
 const byId = (id) => document.getElementById(id);
 
-const state = { example: "", isEdited: false, variant: "", view: "table", against: "", text: "", read: null };
+const state = { example: "", isEdited: false, notice: "", variant: "", view: "table", against: "", text: "", read: null };
 const python = new Python(showState);
 const ask = (...question) => python.ask(...question);
+
+/** An answer about a spec that is no longer the one that is open. */
+class Late extends Error {}
+
+let opened = 0;
+
+/** Ask about the spec that is open; another one that is opened meanwhile makes the answer one to be dropped. */
+async function askOfOpen(...question) {
+  const before = opened;
+  const answer = await ask(...question);
+  if (before !== opened) throw new Late();
+  return answer;
+}
 
 // Reading: one text at a time, the newest next
 
@@ -32,14 +45,14 @@ function setBusy(isBusy) {
   byId("views").setAttribute("aria-busy", isBusy);
 }
 
-function onEdit(text, opened) {
+function onEdit(text, isOpened) {
   setBusy(true);
   state.text = text;
-  if (opened) isNew = true;
-  else state.isEdited = true;
+  if (isOpened) isNew = true;
+  else Object.assign(state, { isEdited: true, notice: "" });
   begun ||= performance.now();
   clearTimeout(later);
-  later = setTimeout(read, opened ? 0 : QUIET);
+  later = setTimeout(read, isOpened ? 0 : QUIET);
 }
 
 async function read() {
@@ -101,9 +114,9 @@ function showProblems(problems) {
   byId("problems").querySelector("ul").replaceChildren(
     ...problems.map((each) => {
       const where = each.line ? element("span", { class: "where" }, `line ${each.line}`) : "";
-      const parts = [element("b", {}, each.message), each.label ? ` · ${each.label}` : "", where];
+      const parts = [element("b", {}, ...coded(each.message)), ...coded(each.label && ` · ${each.label}`), where];
       const button = element("button", { type: "button", "data-severity": each.severity }, element("span", {}, ...parts));
-      if (each.help) button.append(element("span", { class: "help" }, each.help));
+      if (each.help) button.append(element("span", { class: "help" }, ...coded(each.help)));
       button.addEventListener("click", () => {
         place("spec");
         editor.go(each.line, each.from);
@@ -123,6 +136,7 @@ function showVariants(variants) {
 // The views
 
 const panel = (view) => byId(`panel-${view}`);
+const table = panel("table").firstElementChild;
 const shown = new Map();
 const pages = new Map();
 
@@ -142,31 +156,31 @@ const frames = { explorer: new Frame(panel("explorer"), "Explorer", onLine), dif
 
 const SHOW = {
   async table() {
-    const { lines } = await ask("table", state.variant, columns());
+    const { lines } = await askOfOpen("table", state.variant, columns());
     pages.set("table", lines.map((line) => line.map(([text]) => text).join("")).join("\n") + "\n");
     const spans = lines.flatMap((line) => [...line.map(([text, style]) => (style ? element("span", { class: style }, text) : text)), "\n"]);
-    panel("table").firstElementChild.replaceChildren(...spans);
+    table.replaceChildren(...spans);
     panel("table").dataset.columns = columns();
   },
   async diagram() {
-    const { dot } = await ask("diagram", state.variant);
-    const svg = await ask("tidy", await drawn(dot));
+    const { dot } = await askOfOpen("diagram", state.variant);
+    const svg = await askOfOpen("tidy", await drawn(dot));
     pages.set("diagram", svg);
     picture.show(svg);
   },
   async source() {
-    const { text } = await ask("source", state.variant);
+    const { text } = await askOfOpen("source", state.variant);
     pages.set("source", text);
     listing.show(text);
   },
   async explorer() {
-    const { html } = await ask("explorer", state.variant, true);
+    const { html } = await askOfOpen("explorer", state.variant, true);
     pages.delete("explorer");
     frames.explorer.show(html);
   },
   async diff() {
     if (!byId("against").value) return;
-    const { html } = await ask("difference", state.variant, byId("against").value, true);
+    const { html } = await askOfOpen("difference", state.variant, byId("against").value, true);
     pages.delete("diff");
     frames.diff.show(html);
   },
@@ -175,8 +189,7 @@ const SHOW = {
 /** The columns that the table's panel has room for. */
 function columns() {
   const probe = element("span", {}, "0".repeat(100));
-  const pre = panel("table").firstElementChild;
-  pre.append(probe);
+  table.append(probe);
   const each = probe.getBoundingClientRect().width / 100;
   probe.remove();
   const room = panel("table").clientWidth - 2 * parseFloat(getComputedStyle(panel("table")).paddingLeft);
@@ -186,15 +199,18 @@ function columns() {
 /** Bring the open view up to date with what was read last. */
 async function showView() {
   const { view } = state;
-  if (!state.read?.variants.length) return showFault(state.read ? "There is no network to show yet." : "");
+  const isEmpty = state.read && !state.read.variants.length;
+  byId("empty").hidden = !isEmpty;
+  if (isEmpty || !state.read) return showFault(state.notice);
   const key = JSON.stringify([state.read.built, state.variant, view === "table" && columns(), view === "diff" && byId("against").value]);
-  if (shown.get(view) === key) return showFault("");
+  if (shown.get(view) === key) return showFault(state.notice);
   shown.set(view, key);
   try {
     await SHOW[view]();
-    if (view === state.view) showFault("");
+    if (view === state.view) showFault(state.notice);
   } catch (error) {
     shown.delete(view);
+    if (error instanceof Late) return;
     if (!(error instanceof Fault)) throw error;
     if (view === state.view) showFault(error.message);
   }
@@ -297,8 +313,8 @@ async function followLink() {
   if (wanted.spec !== null && wanted.spec !== undefined) open({ text: wanted.spec }, wanted.variant);
   else open(found?.item ?? gallery.find(FIRST).item, wanted.variant || found?.variant || "");
   if (wanted.against) byId("against").value = wanted.against;
+  if (wanted.fault || (wanted.example && !found)) state.notice = wanted.fault ?? `There is no example named ${wanted.example}.`;
   turnTo(view);
-  if (wanted.fault || (wanted.example && !found)) showFault(wanted.fault ?? `There is no example named ${wanted.example}.`);
 }
 
 addEventListener("hashchange", () => {
@@ -313,9 +329,12 @@ const gallery = new Gallery(groups, (item, variant) => open(item, variant));
 const zoo = groups.find(({ title }) => title === "Zoo").items;
 
 function open(item, variant = "") {
-  Object.assign(state, { example: item.name ?? "", isEdited: item.name === undefined, variant });
+  opened += 1;
+  Object.assign(state, { read: null, example: item.name ?? "", isEdited: item.name === undefined, variant, notice: "" });
   for (const frame of Object.values(frames)) frame.forget();
-  panel("diagram").replaceChildren();
+  for (const each of [table, panel("diagram")]) each.replaceChildren();
+  listing.show("");
+  pages.clear();
   shown.clear();
   if (zoo.includes(item)) byId("against").value = variant || item.name;
   editor.open(item.text);

@@ -2,7 +2,13 @@
 
 const PATIENCE = 30_000;
 
-const begun = () => new Worker(`worker.js?digest=${document.documentElement.dataset.digest}`, { type: "module" });
+/** Start a worker. What it says before anyone listens is kept. */
+function begun() {
+  const worker = new Worker(`worker.js?digest=${document.documentElement.dataset.digest}`, { type: "module" });
+  const early = [];
+  worker.onmessage = ({ data }) => early.push(data);
+  return { worker, early };
+}
 
 /** The worker of the page's beginning: this module is loaded ahead of the rest of the page, so that Python starts at once. */
 let first = begun();
@@ -22,10 +28,12 @@ export class Python {
   start() {
     this.isReady = false;
     this.onState("starting");
-    this.worker = first ?? begun();
+    const { worker, early } = first ?? begun();
     first = null;
-    this.worker.addEventListener("message", ({ data }) => this.take(data));
+    this.worker = worker;
+    worker.onmessage = ({ data }) => this.take(data);
     this.worker.addEventListener("error", (event) => this.onState("failed", event.message ?? "the worker does not load"));
+    for (const data of early) this.take(data);
   }
 
   take({ id, stage, failed, answer, fault }) {
