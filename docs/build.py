@@ -1,6 +1,6 @@
 """Builds the documentation site: ``python docs/build.py`` writes ``build/site``, with nothing loaded from elsewhere.
 
-``python docs/build.py --serve`` also serves it to this machine, and says at which address.
+``--serve`` also serves it to this machine; ``--playground`` adds the playground, in which each spec of a page opens.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Build the documentation site.")
     parser.add_argument("-o", "--output", type=Path, default=HERE.parent / "build" / "site", help="default: build/site")
     parser.add_argument("--serve", action="store_true", help=f"serve it at http://localhost:{PORT} afterwards")
+    parser.add_argument("--playground", action="store_true", help="with the playground; fetches its packages at first")
     options = parser.parse_args()
-    built = build(options.output)
+    built = build(options.output, options.playground)
     print(f"wrote {built}: {sum(1 for _ in built.rglob('*.html'))} pages")
     if options.serve:
         handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=built)

@@ -8,13 +8,15 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
 
+from netspec.playground.build import build as build_playground
 from sitemaker.commands import command_pages
 from sitemaker.diagnostics import diagnostic_pages
+from sitemaker.opened import PLAYGROUND, with_links
 from sitemaker.page import Page
 from sitemaker.python_pages import python_pages
 from sitemaker.words import filled, word_pages
@@ -38,17 +40,27 @@ class SiteFault(Exception):
     """The site cannot be built: its message has the warnings, each of which is an error."""
 
 
-def build(output: Path) -> Path:
-    """Build the site into a folder, which is emptied first. Raises ``SiteFault`` for any warning."""
+def build(output: Path, playground: bool = False) -> Path:
+    """Build the site into a folder, which is emptied first. Raises ``SiteFault`` for any warning.
+
+    With ``playground``, the site has that, too, and each spec a link that opens it there; it fetches packages at first.
+    """
     output = output.resolve()
     sources = output.with_name(f"{output.name}-pages")
     for folder in (output, sources):
         shutil.rmtree(folder, ignore_errors=True)
     made = [*word_pages(), *diagnostic_pages(), *command_pages(), *zoo_pages(), *python_pages()]
     gather(sources / "docs", made)
+    if playground:
+        add_links(sources / "docs")
     configuration = sources / "mkdocs.yml"
     configuration.write_text(_configured(made), encoding="utf-8")
-    return Path(shutil.move(rendered(configuration), output))
+    shutil.move(rendered(configuration), output)
+    if playground:
+        place = output / PurePosixPath(PLAYGROUND).parent
+        shutil.rmtree(place)  # which had a page to link to
+        build_playground(place, print)
+    return output
 
 
 def rendered(configuration: Path) -> Path:
@@ -73,6 +85,13 @@ def gather(folder: Path, made: Iterable[Page]) -> None:
         _write(folder / "stories" / f"{name}.md", path.read_text(encoding="utf-8").replace("/README.md)", ".md)"))
     for page in made:
         _write(folder / page.path, page.source())
+
+
+def add_links(folder: Path) -> None:
+    """Have the specs in all sources lead to the playground, whose page is laid out once the site is."""
+    _write(folder / PLAYGROUND, "")
+    for path in folder.rglob("*.md"):
+        _write(path, with_links(path.read_text(encoding="utf-8"), path.relative_to(folder).as_posix()))
 
 
 def _write(path: Path, text: str) -> None:

@@ -110,8 +110,9 @@ def _word_page(word: Word, group: str) -> Page:
         title = "Keys" if word.kind == "structure" else "Arguments"
         needed = {argument.name for argument in word.arguments if argument.required}
         parts += [f"## {title}", "", terms(_argument(each, needed) for each in word.arguments)]
-    parts += [_costs(made[0])] if made else []
-    parts += [_pytorch(word, made[0]), _onnx(made[0])] if made else []
+    if made:
+        plain = min(made, key=lambda each: len(each.source))
+        parts += [_costs(plain), _pytorch(word, plain), _onnx(plain)]
     parts += ["## Facts", "", *_facts(word, path)]
     return Page(path, word.name, "\n".join(parts), group, first(word))
 
@@ -130,7 +131,9 @@ def _argument(argument: WordArgument, needed: set[str]) -> tuple[str, str, str]:
 def _costs(made: Sample) -> str:
     rows = [("parameters", "Parameters"), ("MACs", "Multiply-accumulates"), ("memory", "Memory")]
     lines = [f"- {title}: {made.costs[key]}" for key, title in rows if made.costs.get(key)]
-    about = "Of the example, at the sizes that its symbolic dimensions have by default:"
+    about = (
+        "Of the example (the simplest, if there are several), at the sizes that symbolic dimensions have by default:"
+    )
     return "\n".join(["## Costs", "", about, "", *lines, ""])
 
 

@@ -12,6 +12,8 @@ from netspec.view.lines import View
 from sitemaker.page import Page, fence, link, sentence
 
 FOLDER = "reference/zoo"
+DRAWN = {path.stem for path in (Path(__file__).parents[1] / "pictures").glob("*.svg")}
+"""The networks of which the documentation has a picture."""
 
 
 def zoo_pages() -> Iterator[Page]:
@@ -44,5 +46,10 @@ def _page(path: Path) -> Page:
     text = (
         path.read_text(encoding="utf-8").strip().removeprefix("# yaml-language-server: $schema=netspec.schema.json\n")
     )
+    parts += [
+        f"![The diagram of {each}](../../pictures/{each}.svg)\n"
+        for each in (name, *loaded.spec.variants)
+        if each in DRAWN
+    ]
     parts += ["## Spec", "", fence(text, title=f"{name}.yaml")]
     return Page(f"{FOLDER}/{name}.md", name, "\n".join(parts), summary=graph.doc or name)

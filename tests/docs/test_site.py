@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
+import zlib
 from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urljoin
@@ -12,10 +14,13 @@ import pytest
 from browser import CHROMIUM, Watch, launched, needs_browser
 from places import DOCS
 from sitemaker.assemble import SiteFault, rendered
+from sitemaker.opened import with_links
 
 from netspec import zoo
 from netspec.cli.commands import command_files
+from netspec.diagnostics import Source
 from netspec.diagnostics.catalogue import CATALOGUE
+from netspec.pipeline import compile_loaded, load_source
 from netspec.reference.registry import SECTIONS
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("site")]
@@ -160,3 +165,18 @@ def test_the_search_finds_a_word(site: Path, typed: str, found: str):
         page.keyboard.press("Control+k")
         page.keyboard.type(typed)
         page.wait_for_selector(f'a[href*="{found}"]', timeout=20_000)
+
+
+def test_specs_open_in_the_playground():
+    """The links of a site that has it: to what the block says, as a whole spec; none below what is a part."""
+    page = (
+        "# P\n\n```yaml\nnetwork:\n  - linear: 3\n```\n\n``` {.yaml .part}\nblocks: {}\n```\n\n"
+        '```yaml title="a.yaml"\nextends: b.yaml\n```\n'
+    )
+    made = with_links(page, "guides/page.md")
+    (address,) = re.findall(r"\(\.\./playground/index\.html#spec=([\w-]+)\)", made)
+    packed = base64.urlsafe_b64decode(address + "=" * (-len(address) % 4))
+    spec = zlib.decompress(packed, wbits=-zlib.MAX_WBITS).decode()
+    assert spec.startswith("network:\n  - linear: 3\n")
+    assert compile_loaded(load_source(Source("net.yaml", spec))).body.parameter_count == 51
+    assert "index.html#example=lenet" in with_links("# lenet\n\n```yaml\nnetspec: 1\n```\n", "reference/zoo/lenet.md")
