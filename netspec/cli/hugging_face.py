@@ -17,11 +17,13 @@ from netspec.targets import WriteOptions, Written
 from netspec.text.quantities import short_bytes
 from netspec.weights.hugging_face.folder import GENERATION
 from netspec.weights.hugging_face.target import write, write_module
+from netspec.weights.runs import run_behind
 
 if TYPE_CHECKING:
     from torch import nn
 
     from netspec.graph import Graph
+    from netspec.train.data import Meaning
     from netspec.train.predict.trained_run import TrainedRun
 
 FORM = "hf"
@@ -61,6 +63,9 @@ def export_folder(options: Namespace, trained: tuple[TrainedRun, Graph, nn.Modul
 
     Raises ``UsageError`` where the network is none of Hugging Face's.
     """
+    from netspec.train.store.folder import RunFolder
+    from netspec.train.store.metadata import read_meaning
+
     source, folder = weights_of(options), Path(options.form[1])
     how = WriteOptions(options.device, options.verify, origin="" if source is None else source.origin)
     doing = "writing, and running the network and transformers side by side"
@@ -72,7 +77,10 @@ def export_folder(options: Namespace, trained: tuple[TrainedRun, Graph, nn.Modul
         given = None if source is None else GivenWeights(graph, source).fill
         with status(doing):
             written = write(graph, folder, replace(how, fill=given))
-    own = () if trained is None else _own_words(trained[0], folder, written)
+    meaning = None if trained is None else trained[0].meaning()
+    if meaning is None and source is not None and (run := run_behind(source, Path())) is not None:
+        meaning = read_meaning(RunFolder(run))
+    own = () if meaning is None else _own_words(meaning, folder, written)
     for file in (*written.files, *own):
         print(f"{file}  {short_bytes(file.stat().st_size)}")
     for note in written.notes:
@@ -82,12 +90,12 @@ def export_folder(options: Namespace, trained: tuple[TrainedRun, Graph, nn.Modul
     return 0 if written.failure is None else 1
 
 
-def _own_words(run: TrainedRun, folder: Path, written: Written) -> tuple[Path, ...]:
+def _own_words(meaning: Meaning, folder: Path, written: Written) -> tuple[Path, ...]:
     """Write the words of a run whose network writes, unless a tokenizer is there already; return the files."""
     from netspec.train.predict.own_tokenizer import write_own_tokenizer
 
     names = {file.name for file in written.files}
-    words = {*map(tuple, run.meaning().words.values())}
+    words = {*map(tuple, meaning.words.values())}
     if GENERATION not in names or "tokenizer.json" in names or len(words) != 1:
         return ()
     return write_own_tokenizer(next(iter(words)), folder)

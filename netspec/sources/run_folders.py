@@ -47,17 +47,15 @@ def runs_in(folder: Path) -> list[Path]:
 
 
 def no_such_run(text: str) -> str | None:
-    """Return that there is no run where a path looks like that of one, with those beside it; ``None`` elsewhere."""
+    """Return that there is no run at a path, with those beside it; ``None`` for what is no such path."""
     path = Path(text)
-    if is_run(path) or path.suffix in (".yaml", ".yml") or path.is_file():
+    if len(path.parts) < 2 or path.exists() or path.suffix in (".yaml", ".yml"):
         return None
-    inside, beside = runs_in(path), [] if path.exists() else runs_in(path.parent)
-    if inside:
-        return f"there is no run in {path} itself: name one, as {path}/last"
-    if not beside:
-        return None
-    names = ", ".join(each.name for each in beside[-MOST_LISTED:])
-    return f"there is no run in {path}: {path.parent} has {'…, ' if len(beside) > MOST_LISTED else ''}{names}"
+    beside = [each.name for each in runs_in(path.parent)]
+    some = ", ".join(beside[-MOST_LISTED:])
+    return (
+        f"there is no run in {path}: {path.parent} has {'…, ' * (len(beside) > MOST_LISTED)}{some}" if beside else None
+    )
 
 
 def numbers_in(parent: Path) -> list[int]:

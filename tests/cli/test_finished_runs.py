@@ -198,5 +198,6 @@ def test_a_run_is_a_spec_with_what_it_was_begun_with(capsys: pytest.CaptureFixtu
     capsys.readouterr()
     assert main(["train", "--resume", "twice"]) == 0
     assert "twice is already finished" in capsys.readouterr().out
+    assert main(["shapes", "xor"]) == 0  # an entry of the zoo is none of the runs beside it
     assert main(["shapes", "runs/net/7"]) == 2
     assert "there is no run in runs/net/7: runs/net has 1, 2" in capsys.readouterr().err

@@ -191,6 +191,9 @@ def test_a_run_has_its_words_as_a_tokenizer(
     assert main(["train", "writer.yaml"]) == 0
     assert main(["export", "runs/writer/last", "--as", "hf", "made"]) == 0
     assert "verified: " in capsys.readouterr().out
+    assert main(["export", "writer.yaml", "--weights", "runs/writer/last", "--as", "hf", "again"]) == 0
+    assert Path("again/tokenizer.json").read_bytes() == Path("made/tokenizer.json").read_bytes()
+    capsys.readouterr()
     tokenizer = transformers.AutoTokenizer.from_pretrained("made")
     model = transformers.AutoModelForCausalLM.from_pretrained("made").eval()
     given = tokenizer(prompt, return_tensors="pt")

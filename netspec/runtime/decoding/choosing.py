@@ -18,7 +18,8 @@ COLDEST = 1e-30
 
 @dataclass(frozen=True)
 class Choosing:
-    """The way that words are chosen: at most ``most`` of them, up to one of ``ends``.
+    """The way that words are chosen: at most ``most`` of them, up to one of ``ends``; only the first ``words`` of the
+    numbers that the network has scores for stand for one, by default all.
 
     With a ``temperature`` they are drawn by chance, which depends on ``seed`` alone: scores are divided by it, then
     only the ``top_k`` likeliest stay, then the likeliest that ``top_p`` of the probability is for. Without one, each is
@@ -33,6 +34,7 @@ class Choosing:
     beams: int = 1
     seed: int = 0
     ends: tuple[int, ...] = ()
+    words: int | None = None
 
     def __post_init__(self) -> None:
         bounds: Mapping[str, bool] = {
@@ -80,7 +82,7 @@ def generate(
         return
     choose = _chooser(choosing)
     for count in range(most):
-        word = choose(scores[0, -1].cpu())
+        word = choose(scores[0, -1, : choosing.words].cpu())
         yield word
         if word in choosing.ends or count + 1 == most:
             return
@@ -122,7 +124,7 @@ def _by_beams(
     beams: list[tuple[float, tuple[int, ...]]] = [(0.0, ())]
     ended: list[tuple[float, tuple[int, ...]]] = []
     for length in range(1, most + 1):
-        logs = scores.log_softmax(-1).cpu() + torch.tensor([score for score, _ in beams])[:, None]
+        logs = scores[:, : choosing.words].log_softmax(-1).cpu() + torch.tensor([score for score, _ in beams])[:, None]
         best = logs.flatten().topk(min(keep, logs.numel()))
         found = [(score, *divmod(at, logs.shape[1])) for score, at in zip(best.values.tolist(), best.indices.tolist())]
         last = length == most

@@ -48,6 +48,12 @@ class TokenizerFile:
             raise UsageError(f"the tokenizer cannot read the prompt: {reason}") from None
         return numbers
 
+    def unknown(self, text: str) -> list[str]:
+        """Return the parts of a text that the tokenizer has no word for but that of unknown ones."""
+        encoded = self.tokenizer.encode(text)
+        number = self.tokenizer.token_to_id(getattr(self.tokenizer.model, "unk_token", None) or "<unk>")
+        return [text[start:end] for one, (start, end) in zip(encoded.ids, encoded.offsets) if one == number]
+
     def text(self, numbers: Sequence[int]) -> str:
         """Return the text of words by their numbers, without those that end it."""
         text: str = self.tokenizer.decode([number for number in numbers if number not in self.ends])

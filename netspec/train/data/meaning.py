@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -178,6 +178,18 @@ def listed(words: Iterable[str]) -> str:
 def by_character(words: Sequence[str]) -> bool:
     """Return whether a vocabulary is of characters, special words in angle brackets apart."""
     return all(len(word) == 1 for word in words if not word.startswith("<"))
+
+
+def told_of_unknown(where: str, words: Sequence[str], known: Container[str]) -> str | None:
+    """Return a sentence on the words of a text that a network has no number for, and takes for unknown ones; ``None``
+    where it knows all.
+    """
+    unknown = [word for word in words if word not in known]
+    if not unknown:
+        return None
+    unit = "characters" if by_character(words) else "words"
+    what = f"{len(unknown):,} of {len(words):,} {unit} in {where} {'is' if len(unknown) == 1 else 'are'} unknown"
+    return f"{what} to the network, which reads them as {UNKNOWN}: {listed(dict.fromkeys(unknown))}"
 
 
 # Other data, as a network was trained to read them

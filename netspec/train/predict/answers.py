@@ -169,7 +169,7 @@ class Predictor:
         length = self.columns[self.text].shape[0] or words.shape[1]
         for _ in range(length):
             (scores,) = self.output({self.text: words[:, -length:]})
-            words = torch.cat([words, scores[:, -1].argmax(-1)[:, None]], 1)
+            words = torch.cat([words, self._chosen(scores[:, -1])[:, None]], 1)
         return words[:, -length:]
 
     def translated(self, rows: Mapping[str, Tensor]) -> Tensor:
@@ -181,11 +181,15 @@ class Predictor:
         written[:, 0] = begin
         for position in range(size):
             (scores,) = self.output({**rows, self.shifted: written})
-            word = scores[:, position].argmax(-1)
+            word = self._chosen(scores[:, position])
             if position + 1 == size or words[int(word)] == END:
                 break
             written[:, position + 1] = word
         return written[:, 1 : position + 1]
+
+    def _chosen(self, scores: Tensor) -> Tensor:
+        """Return the likeliest words, [n, …] -> [n]; a network may score more numbers than there are words."""
+        return scores[:, : len(self.words[self.target])].argmax(-1)
 
     def spelled(self, numbers: Tensor) -> str:
         """Return the text of words by their numbers, [1, T]."""

@@ -20,7 +20,7 @@ from netspec.recipes.data.table_column import TableColumn
 from netspec.text.quoting import visible
 from netspec.train.data import DataFault, Meaning
 from netspec.train.data.arrays import real
-from netspec.train.data.meaning import UNKNOWN, by_character, listed
+from netspec.train.data.meaning import UNKNOWN, by_character, listed, told_of_unknown
 from netspec.train.data.paths import read_text
 from netspec.train.data.readers.class_folders import images_in
 from netspec.train.data.readers.decoder import ENDINGS, Decoder
@@ -310,15 +310,13 @@ class InputReader:
         known = {word: number for number, word in enumerate(words)}
         if not any(word != word.lower() for word in words):
             line = line.lower()
-        numbers = []
-        for word in self.split(line, words):
-            if word not in known and UNKNOWN not in known:
-                some = " ".join(words[:40]).strip()
-                raise UsageError(
-                    f"the network does not know `{word}`; it knows {some}{' …' if len(words) > 40 else ''}"
-                )
-            numbers.append(known.get(word, known.get(UNKNOWN, 0)))
-        return numbers
+        written = self.split(line, words)
+        if UNKNOWN not in known and (unknown := [word for word in written if word not in known]):
+            some = " ".join(words[:40]).strip() + " …" * (len(words) > 40)
+            raise UsageError(f"the network does not know {listed(dict.fromkeys(unknown))}; it knows {some}")
+        if told := told_of_unknown("the text", written, known):
+            self.warn(told)
+        return [known.get(word, known.get(UNKNOWN, 0)) for word in written]
 
     def encoded(self, line: str) -> dict[str, Tensor]:
         """Return a line as numbers, [1, T], padded as in training; with its length and padding mask, if read."""
@@ -329,6 +327,8 @@ class InputReader:
             filled = [*numbers, *[column.padding] * (size - len(numbers))]
         else:
             filled = numbers[-size:] if size is not None else numbers
+            if len(filled) < len(numbers):
+                self.warn(f"the network reads {size} at once: of {len(numbers):,}, these are the last")
         rows = {
             self.text: torch.tensor([filled]),
             "lengths": torch.tensor([len(numbers)]),

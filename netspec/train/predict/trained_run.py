@@ -15,7 +15,7 @@ from netspec.pipeline import read_value
 from netspec.recipes import ingredients
 from netspec.recipes.recipe import Recipe
 from netspec.runtime.module import build_module
-from netspec.sources.run_folders import named_run, no_such_run
+from netspec.sources.run_folders import named_run, no_such_run, runs_in
 from netspec.syntax import MapNode
 from netspec.train.data import Meaning
 from netspec.train.data.batches import Batches
@@ -60,8 +60,9 @@ class TrainedRun:
             return [TrainedRun(above, path, int(name[5:]) - 1, other)]
         folder = RunFolder(path)
         if not folder.begun:
-            told = f"there is no run in {run}: `netspec train` makes one, such as runs/lenet/1"
-            raise UsageError(no_such_run(run) or told)
+            itself = f"there is no run in {run} itself: name one, as {run}/last" if runs_in(path) else None
+            none = f"there is no run in {run}: `netspec train` makes one, such as runs/lenet/1"
+            raise UsageError(itself or no_such_run(run) or none)
         folds = sorted((each for each in path.glob("fold-*") if each.name[5:].isdecimal()), key=_number)
         found = usable_parts(folder, folds or [path], warn)
         return [TrainedRun(folder, each, _number(each) - 1 if folds else None, other) for each in found]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from netspec.diagnostics import UsageError
-from netspec.runtime.decoding.choosing import Choosing, generate
 from netspec.runtime.decoding.decoder import WordDecoder
 from netspec.train.data.meaning import by_character
 from netspec.train.predict.answers import BEGIN, END, Predictor
@@ -22,8 +21,8 @@ class Writer:
     run of another kind of network.
     """
 
-    def __init__(self, run: TrainedRun, runtime: str = "torch"):
-        self.predictor = predictor = Predictor(run)
+    def __init__(self, run: TrainedRun, runtime: str = "torch", warn: Callable[[str], None] = print):
+        self.predictor = predictor = Predictor(run, warn=warn)
         if predictor.shifted is None or predictor.text is None:
             raise UsageError(f"{run.folder.path} is no run of a network that writes texts: `netspec predict` asks it")
         made = WordDecoder.on_onnx if runtime == "onnx" else WordDecoder.on_torch
@@ -32,15 +31,17 @@ class Writer:
         self.words: Sequence[str] = predictor.words[predictor.target]
         self.ends = tuple(number for number, word in enumerate(self.words) if word == END)
 
-    def write(self, prompt: str, choosing: Choosing) -> Iterator[int]:
-        """Yield the numbers of the words that are written for a prompt. Raises ``UsageError`` for unknown words."""
+    def prompted(self, prompt: str) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the words to go on from, int64 (T), and the inputs beside them, for a prompt.
+
+        Raises ``UsageError`` for words that no network without one for unknown ones can read.
+        """
         numbers = torch.tensor(self.predictor.reader.numbers(prompt), dtype=torch.int64)
         if self.continues:
-            yield from generate(self.decoder, numbers, choosing)
-            return
+            return numbers, {}
         assert self.predictor.shifted is not None
         begin = torch.tensor([self.predictor.words[self.predictor.shifted].index(BEGIN)])
-        yield from generate(self.decoder, begin, choosing, self.inputs(numbers))
+        return begin, self.inputs(numbers)
 
     def inputs(self, numbers: Tensor) -> dict[str, Tensor]:
         """Return the inputs beside the words that are written: the text that is read, as long as it is."""

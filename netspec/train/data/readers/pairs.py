@@ -13,7 +13,7 @@ from netspec.recipes.data.built_in import Dates
 from netspec.recipes.data.files import Pairs
 from netspec.train.data.base import Data, DataFault, TensorRows
 from netspec.train.data.meaning import UNKNOWN as UNKNOWN_WORD
-from netspec.train.data.meaning import Meaning
+from netspec.train.data.meaning import Meaning, told_of_unknown
 from netspec.train.data.paths import read_text
 from netspec.train.data.readers.built_in import FILES
 from netspec.train.data.readers.texts import split, vocabulary
@@ -93,6 +93,7 @@ def from_pairs(
     every = [*train, *(pair for pairs in others.values() for pair in pairs)]
     sizes = max(len(source) for source, _ in every), max(len(target) for _, target in every) + 1
     sides = ((0, 1), (0, 1)) if shared else ((0,), (1,))
+    known = words is not None and len(words) == len(sides)
     if words is None or len(words) != len(sides):
         words = [vocabulary((pair[side] for pair in train for side in both), least, SPECIAL) for both in sides]
     columns = {
@@ -102,9 +103,17 @@ def from_pairs(
         "target": Column((sizes[1],), "int64", len(words[1]), padding=PAD),
         "next": Column((sizes[1],), "int64", len(words[1]), target=True, padding=PAD, shifted="target"),
     }
-    parts = {part: _rows(pairs, sizes, words) for part, pairs in {"train": train, **others}.items()}
+    every_part = {"train": train, **others}
+    parts = {part: _rows(pairs, sizes, words) for part, pairs in every_part.items()}
+    told = (
+        told_of_unknown(f"`{name}` of {part}", [word for pair in pairs for word in pair[side]], {*words[side]})
+        for part, pairs in every_part.items()
+        for side, name in enumerate(("source", "target"))
+        if known or part != "train"
+    )
     meanings = {"source": words[0], "target": words[1], "next": words[1]}
-    return Data(columns, parts["train"], parts.get("validation"), parts.get("test"), meanings)
+    rows = (parts["train"], parts.get("validation"), parts.get("test"))
+    return Data(columns, *rows, meanings, notes=tuple(filter(None, told)))
 
 
 def _rows(pairs: Sequence[Pair], sizes: tuple[int, int], words: Sequence[Sequence[str]]) -> TensorRows:

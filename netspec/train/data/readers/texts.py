@@ -15,7 +15,7 @@ from torch import Tensor
 from netspec.recipes.data.built_in import Alice
 from netspec.recipes.data.files import Text
 from netspec.train.data.base import Data, DataFault, TensorRows
-from netspec.train.data.meaning import UNKNOWN, Meaning, listed
+from netspec.train.data.meaning import UNKNOWN, Meaning, listed, told_of_unknown
 from netspec.train.data.paths import read_text as text_of
 from netspec.train.data.readers.built_in import FILES
 
@@ -38,9 +38,11 @@ def read_text(data_set: Text, folder: Path, known: Meaning | None = None) -> Dat
     words = known.words.get("tokens") if known is not None else None
     words = words or vocabulary([texts["train"]], data_set.least, (UNKNOWN,))
     numbers = {word: number for number, word in enumerate(words)}
-    parts = {}
+    parts, notes = {}, []
     for part, text in texts.items():
         guard_known(text, numbers, paths[part] or "")
+        if (known is not None or part != "train") and (told := told_of_unknown(str(paths[part]), text, numbers)):
+            notes.append(told)
         parts[part] = windows(encoded(text, numbers, numbers.get(UNKNOWN, 0)), data_set.length)
         if not len(parts[part]):
             unit = {"char": "characters", "word": "words"}[data_set.level]
@@ -50,7 +52,8 @@ def read_text(data_set: Text, folder: Path, known: Meaning | None = None) -> Dat
             raise DataFault(message, "a smaller `length` makes more windows")
     columns = {name: replace(column, classes=len(words)) for name, column in data_set.columns().items()}
     meanings = dict.fromkeys(columns, words)
-    return Data(columns, parts["train"], parts.get("validation"), parts.get("test"), meanings)
+    rows = (parts["train"], parts.get("validation"), parts.get("test"))
+    return Data(columns, *rows, meanings, notes=tuple(notes))
 
 
 def split(text: str, level: Literal["char", "word"]) -> Sequence[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import torch
 
 from netspec.graph import Graph
@@ -76,15 +78,28 @@ def described(tensor: torch.Tensor) -> str:
 def what_next(folder: RunFolder, graph: Graph) -> str:
     """The files of a run that has ended, and the commands that put it to use."""
     asked_of = folder.path / "fold-1" if recipe_of(graph).settings.folds else folder.path
-    what = "a text" if has_meaning(folder) and reads_text(graph, read_meaning(folder)) else "FILE"
+    meaning = read_meaning(folder) if has_meaning(folder) else None
+    what = "a text" if meaning is not None and reads_text(graph, meaning) else "FILE"
     files = ", ".join(sorted(each.name for each in folder.path.iterdir() if not each.name.startswith(".")))
     evaluate = shell(["netspec", "evaluate", as_path(folder.path), *plugin_words()])
-    predict = shell(["netspec", "predict", as_path(asked_of), what, *plugin_words()])
-    return f"\n{folder.path}/: {files}\n  {evaluate}\n  {predict}"
+    ask = ["predict", as_path(asked_of), what]
+    if meaning is not None and writes_text(graph, meaning):
+        ask = ["generate", as_path(asked_of), "--prompt", what]
+    return f"\n{folder.path}/: {files}\n  {evaluate}\n  {shell(['netspec', *ask, *plugin_words()])}"
 
 
 def reads_text(graph: Graph, meaning: Meaning) -> bool:
     """Return whether a network is asked with a text, rather than with a file."""
+    return any(column in meaning.words for column in columns_read(graph, meaning))
+
+
+def writes_text(graph: Graph, meaning: Meaning) -> bool:
+    """Return whether a network writes: it reads back the words that it has given so far."""
+    read = {column for column in columns_read(graph, meaning) if column in meaning.words}
+    return any(column.target and column.shifted in read for column in meaning.columns.values())
+
+
+def columns_read(graph: Graph, meaning: Meaning) -> Collection[str]:
+    """Return the columns of the data that a network reads."""
     recipe = recipe_of(graph)
-    columns = prepared(meaning.columns, recipe.prepare)
-    return any(column in meaning.words for column in bind_inputs(columns, graph.inputs, recipe.inputs).values())
+    return bind_inputs(prepared(meaning.columns, recipe.prepare), graph.inputs, recipe.inputs).values()
