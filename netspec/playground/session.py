@@ -18,6 +18,7 @@ from netspec.diagnostics import Diagnostic, NetspecError, Source, UsageError
 from netspec.diagnostics.text import plain_text
 from netspec.graph import Graph
 from netspec.lsp.document import Built, Document, analyse
+from netspec.lsp.extras.repairs import repair_of
 from netspec.lsp.hints import hints
 from netspec.lsp.words import word_before
 from netspec.pipeline import compile_loaded, find_spec, load_source
@@ -84,8 +85,17 @@ class Session:
             "message": visible(found.message),
             "label": visible(found.primary.text),
             "help": visible(found.help or ""),
+            "repair": self._repair(found) if is_here else None,
             "text": visible(("" if is_here else f"{span.place}: ") + plain_text(found), keep="\n"),
         }
+
+    def _repair(self, found: Diagnostic) -> Json | None:
+        """Return the word that a diagnostic names as the one that is meant, and the place of the wrong one."""
+        repair = repair_of(found)
+        if repair is None:
+            return None
+        start, end = self.offsets.within(repair.span)
+        return {"from": start, "to": end, "word": repair.word}
 
     def complete(self, text: str, offset: int) -> Json:
         """Return the words that may stand at a place of a text, and where the one begins that is there already."""

@@ -113,7 +113,7 @@ def test_an_error_is_underlined_and_told_and_the_last_network_stays(page: Page):
     type_at_end(page, "  - liner: 3\n")
     underlined = page.locator("#editor .cm-lintRange-error")
     expect(underlined).to_have_text("liner")
-    told = page.get_by_role("region", name="Problems").get_by_role("button")
+    told = page.get_by_role("region", name="Problems").get_by_role("button").first
     expect(told).to_contain_text("liner")
     expect(told).to_contain_text("line 6")
     expect(page.get_by_role("status").filter(has_text="last valid")).to_be_visible()
@@ -127,6 +127,16 @@ def test_an_error_is_underlined_and_told_and_the_last_network_stays(page: Page):
     expect(underlined).to_have_count(0)
     expect(page.locator("#state")).to_have_text("no errors")
     expect(table(page)).to_contain_text("15")
+
+
+def test_the_word_that_is_meant_takes_the_place_of_the_wrong_one(page: Page):
+    open_text(page, SMALL.replace("linear", "liner"))
+    page.locator("#editor .cm-lintRange-error").hover()
+    page.locator(".cm-diagnosticAction").click()
+    expect(page.locator("#state")).to_have_text("no errors")
+    type_at_end(page, "  # 😀\n- dropot: 0.5\n")
+    page.get_by_role("button", name="use dropout").click()
+    expect(page.locator("#editor .cm-line").nth(6)).to_contain_text("- dropout: 0.5")
 
 
 def test_a_word_is_completed(page: Page):

@@ -72,6 +72,7 @@ def test_a_problem_has_its_place_and_its_help(ask: Asked):
     assert problem["id"] == "unknown-op"
     assert "linear" in problem["help"]
     assert problem["help"] in problem["text"]
+    assert problem["repair"] == {"from": start, "to": start + len("liner"), "word": "linear"}
 
 
 def test_a_problem_of_a_file_that_is_imported_stands_at_the_top(ask: Asked):

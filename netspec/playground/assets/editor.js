@@ -67,6 +67,7 @@ const theme = EditorView.theme({
   ".cm-diagnostic": { padding: "7px 10px", fontFamily: "var(--sans)", fontSize: "12.5px", whiteSpace: "pre-wrap", maxWidth: "62ch" },
   ".cm-diagnostic-error": { borderLeftColor: "var(--bad)" },
   ".cm-diagnostic-warning": { borderLeftColor: "var(--lit-edge)" },
+  ".cm-diagnosticAction": { padding: "1px 8px", borderRadius: "5px", background: "var(--accent)", color: "var(--surface)", fontFamily: "var(--mono)", fontSize: "11.5px" },
   ".cm-lintRange": { backgroundPosition: "left bottom", backgroundRepeat: "repeat-x", paddingBottom: "2px" },
 });
 
@@ -226,14 +227,21 @@ export class Editor {
 
   show({ problems, hints }) {
     const length = this.view.state.doc.length;
-    const found = problems.map(({ from, to, severity, text, id }) => ({
+    const found = problems.map(({ from, to, severity, text, id, repair }) => ({
       from: Math.min(from, length),
       to: Math.min(to, length),
       severity,
       message: text,
       source: id,
+      actions: repair ? [{ name: repair.word, apply: (_, now) => this.repair(repair, now - from) }] : [],
     }));
     this.view.dispatch({ effects: newShapes.of(hints) }, setDiagnostics(this.view.state, found));
+  }
+
+  /** Put the word that is meant in the place of the wrong one, which text before it may have moved. */
+  repair({ from, to, word }, moved = 0) {
+    this.view.dispatch({ changes: { from: from + moved, to: to + moved, insert: word }, userEvent: "input.complete" });
+    this.view.focus();
   }
 
   /** Bring a line into sight and mark it; the cursor goes there where the editor is to be typed in next. */

@@ -121,9 +121,17 @@ function showProblems(problems) {
         place("spec");
         editor.go(each.line, each.from);
       });
-      return element("li", {}, button);
+      const item = element("li", {}, button);
+      if (each.repair) item.append(repairing(each.repair));
+      return item;
     }),
   );
+}
+
+function repairing(repair) {
+  const button = element("button", { type: "button", class: "repair", title: "put it in the place of the wrong one" }, "use ", element("code", {}, repair.word));
+  button.addEventListener("click", () => isCurrent() && editor.repair(repair));
+  return button;
 }
 
 function showVariants(variants) {
@@ -270,11 +278,11 @@ async function contents(view) {
   return (await ask(...question)).html;
 }
 
+/** Copy a text, where the browser allows a page to, and say on the button whether it did. */
 async function copied(button, text) {
-  await navigator.clipboard.writeText(text);
   const label = button.querySelector("span") ?? button;
   const before = label.textContent;
-  label.textContent = "copied";
+  label.textContent = await Promise.resolve(navigator.clipboard?.writeText(text) ?? Promise.reject()).then(() => "copied", () => "not allowed");
   setTimeout(() => (label.textContent = before), 1200);
 }
 
