@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import chdir
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,6 +22,10 @@ Every error and warning has an id that stays, which stands in brackets before th
 what stands here. Warnings (`unused-…`, `missing-data`) become errors with `--strict`, and a comment,
 `# netspec: ignore[unused-step]`, silences one at its line.
 """
+CASES = Path(__file__).resolve().parents[2] / "tests" / "cases"
+"""The failing specs of the tests, each with the text that it gets."""
+MOST = 900
+"""A longer text of one is not shown."""
 LONGEST = 1500
 """A longer wrong spec is one whose size is its mistake, which nobody reads."""
 
@@ -46,10 +51,34 @@ def _page(phase: str, id: str, entry: Explanation) -> Page:
     path = f"{DIAGNOSTICS}/{id}.md"
     parts = [f"{prose(entry.what)} {prose(entry.why)}", "", "## Wrong", "", _wrong(entry)]
     parts += [fence(said(entry), "text", "netspec check net.yaml"), "## Right", "", _right(entry)]
+    parts += [*_case(id)]
     others = [each for each in PHASES[phase] if each != id]
     near = sorted(others, key=lambda other: abs([*CATALOGUE].index(other) - [*CATALOGUE].index(id)))[:6]
     parts += [f"See also {linked(path, near)}.", ""]
     return Page(path, id, "\n".join(parts), phase, entry.what)
+
+
+def _case(id: str) -> Iterator[str]:
+    """Another wrong spec: the shortest of the tests' cases that is told nothing else, with what it is told."""
+    failing = [path for path in sorted(CASES.glob("*/*.yaml")) if path.parent.name != "passing"]
+    found = [path for path in failing if _ids(path.with_suffix(".txt")) == [id] and _text(path)]
+    if found:
+        spec = min(found, key=lambda path: len(_text(path)))
+        yield "## Another one\n"
+        yield fence(_text(spec), title=spec.name)
+        yield fence(_text(spec.with_suffix(".txt")), "text", f"netspec check {spec.name}")
+
+
+def _ids(path: Path) -> list[str]:
+    return re.findall(r"^(?:error|warning)\[([a-z-]+)\]", _text(path), re.MULTILINE)
+
+
+@cache
+def _text(path: Path) -> str:
+    """A short text that can be shown as it is; nothing of others."""
+    text = path.read_bytes().decode(errors="replace")
+    is_plain = text.replace("\n", "").isprintable() and "\N{REPLACEMENT CHARACTER}" not in text
+    return text if is_plain and len(text) < MOST else ""
 
 
 def _wrong(entry: Explanation) -> str:

@@ -12,8 +12,8 @@ from urllib.parse import unquote, urljoin
 
 import pytest
 from browser import CHROMIUM, Watch, launched, needs_browser
-from places import DOCS
-from sitemaker.assemble import SiteFault, rendered
+from places import DOCS, EXAMPLES
+from sitemaker.assemble import COPIED, SiteFault, rendered
 from sitemaker.opened import with_links
 
 from netspec import zoo
@@ -60,6 +60,13 @@ def test_every_word_has_a_page_that_the_search_finds(site: Path):
     found = {str(item["location"]).partition("#")[0] for item in search_index(site)}
     assert paths <= found
     assert len(CATALOGUE) == sum(kind == "diagnostic" for kind, _ in WORDS) >= 60
+
+
+def test_every_page_has_its_place_in_the_menu():
+    menu = {*re.findall(r"[\w/]+\.md", (DOCS / "site.yml").read_text(encoding="utf-8"))}
+    written = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")} | {*COPIED.values()}
+    stories = {f"stories/{path.parent.name}.md" for path in EXAMPLES.glob("stories/*/README.md")}
+    assert menu == written | stories | {"stories/index.md"}
 
 
 def test_every_key_has_an_anchor(site: Path):
