@@ -43,6 +43,14 @@ def test_the_file_has_the_name_that_is_given(folder: Path):
     assert "netspec shapes 'my nets/house_prices.yaml'" in text
 
 
+def test_the_file_is_named_as_by_other_commands(folder: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["new", "image", "-o", "digits.yaml"]) == 0
+    assert "name: digits\n" in Path("digits.yaml").read_text()
+    assert main(["new", "image", "a.yaml", "-o", "b.yaml"]) == 2
+    assert capsys.readouterr().err == "netspec: the file is named twice: a.yaml and -o b.yaml\n"
+    assert not Path("a.yaml").exists()
+
+
 def test_a_name_that_a_network_cannot_have(folder: Path):
     assert main(["new", "table", "2024 first.yaml"]) == 0
     assert "name: table\n" in Path("2024 first.yaml").read_text()

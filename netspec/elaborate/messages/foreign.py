@@ -274,7 +274,13 @@ METRICS = {
     "categoricalaccuracy": "accuracy",
     "l1": "mae",
 }
-DATA = {"imagefolder": "images", "imagenet": "images", "cifar10": "cifar", "cifar100": "cifar", "fashionmnist": "idx"}
+DATA = {"imagefolder": "images", "imagenet": "images"}
+FETCHED = {
+    **{name.lower(): (name, "`idx: FOLDER` reads its four files") for name in ("FashionMNIST", "KMNIST")},
+    "cifar10": ("CIFAR10", "`cifar: FOLDER` reads its binary version"),
+    "cifar100": ("CIFAR100", "`cifar: {path: FOLDER, classes: 100}` reads its binary version"),
+}
+"""Data sets that torchvision fetches, with what reads their files."""
 TRANSFORMS = {
     "normalise": "normalize",
     "randomhorizontalflip": "horizontal_flip",
@@ -357,6 +363,9 @@ def ingredient_help(kind: Kind, word: str, candidates: Iterable[str]) -> str | N
     found = {folded(name): name for name in names}.get(key) or INGREDIENTS.get(kind, {}).get(key)
     if found is not None:
         return f"did you mean `{found}`?"
+    if kind == "data" and key in FETCHED:
+        name, files = FETCHED[key]
+        return f"`torchvision: {{of: {name}, root: data, download: true}}` fetches it, and {files}"
     if key in SAID:
         return SAID[key]
     close = None if key in RECIPES_LACK else typo_of(word, names)

@@ -8,6 +8,7 @@ from pathlib import Path
 from netspec.runtime.onnx.parity import Parity
 
 CASTS = "rounded to {} behind every node: onnxruntime's CPU has few kernels for it"
+ELSEWHERE = "onnxruntime's CPU does not open a file in bfloat16: it is for GPUs and other runtimes, and float16 for all"
 RUNTIMES = ("onnxruntime-gpu", "onnxruntime")
 RANGE = "say in what range an input lies: `{shape: …, range: [0, 1]}`"
 
@@ -28,10 +29,10 @@ def parity_report(parity: Parity, path: Path, precision: str = "float32") -> tup
         return (exported,), None
     if parity.agrees:
         verified = f"verified: PyTorch and {parity.runtime} agree to {parity.worst:.1e} (max|Δ|/max|y|) at {places}"
-        casts = (
-            [f"{'':<10}{CASTS.format(precision)}"] if precision != "float32" and parity.runtime == "onnxruntime" else []
-        )
-        return (verified, *casts, *_reservations(parity, precision)), None
+        rounded = CASTS.format(precision).partition(":" if precision == "bfloat16" else "\n")[0]
+        casts = [f"{'':<10}{rounded}"] if precision != "float32" and parity.runtime == "onnxruntime" else []
+        elsewhere = [ELSEWHERE] if precision == "bfloat16" else []
+        return (verified, *casts, *_reservations(parity, precision), *elsewhere), None
     if not parity.compared:
         return (), (
             f"PyTorch and {parity.runtime} give no finite number for random inputs at {places}, so "

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from torch import nn
 
+from netspec.elaborate.passes.sizes import quick_sizes
 from netspec.emit.onnx.ends import OnnxEnds
 from netspec.emit.onnx.runtimes import OnnxForm
 from netspec.graph import Graph
@@ -18,11 +19,12 @@ from netspec.runtime.onnx.between_casts import write_rounded
 from netspec.runtime.onnx.export import export_onnx, exported, put_model, size_of
 from netspec.runtime.precision.budget import fewest
 from netspec.runtime.precision.int8 import Int8Network, Rows
-from netspec.runtime.precision.report import PrecisionReport, time_both
+from netspec.runtime.precision.report import PrecisionReport, compare_precisions, time_both
 from netspec.train.data.batches import Batches
 from netspec.train.optimize.metrics import better_way
 from netspec.train.predict.answers import Predictor
 from netspec.train.predict.onnx_module import OnnxModule
+from netspec.train.predict.raw_ends import RawEnds
 from netspec.train.predict.raw_export import properties
 from netspec.train.predict.trained_run import TrainedRun
 
@@ -116,6 +118,18 @@ def judged(
         write_rounded(export_onnx(graph, module, half, form=form), rounded)
         export_onnx(graph, module, whole, form=form._replace(half=None))
         return report._replace(part=judge.part, scores=(judge.scores(rounded), judge.scores(whole)))
+
+
+def raw_report(run: TrainedRun, graph: Graph, module: nn.Module, path: Path, form: OnnxForm) -> PrecisionReport:
+    """Return the report on a run's file of 16 bits that takes raw rows: its size, and how its network does."""
+    plain = form._replace(half=None)
+    with TemporaryDirectory() as folder:
+        half = export_onnx(graph, module, Path(folder) / "half.onnx", form=form)
+        report = compare_precisions(graph, module, half, form, quick_sizes(graph)[-1])
+        whole = Path(folder) / "float32.onnx"
+        with exported(graph, module, whole, properties(run), plain, RawEnds(run, plain)) as temporary:
+            sizes = size_of(path), size_of(temporary)
+        return judged(run, report, graph, module, form)._replace(path=path, sizes=sizes)
 
 
 def rows_of(batches: Batches, graph: Graph) -> Iterator[Rows]:

@@ -16,7 +16,8 @@ def test_torchvision_reads_its_folder(tmp_path, name):
     pytest.importorskip("torchvision")
     told = fault(Torchvision(of=name, root="data"), tmp_path)
     text = f"data has no {name}: Dataset not found. You can use download=True to download it"
-    assert told == f"{text}\n`download: true` fetches it"
+    way = f"put its four files, `train-images-idx3-ubyte` and so on, in `data/{name}/raw`"
+    assert told == f"{text}\n`download: true` fetches it; or {way}"
     raw = tmp_path / "data" / name / "raw"
     raw.mkdir(parents=True)
     files = write_idx(raw, shape=(28, 28))

@@ -13,6 +13,7 @@ from PIL import Image
 from safetensors.numpy import load_file, save_file
 
 from netspec.cli import main
+from netspec.text.quantities import short_bytes
 
 SPEC = """\
 netspec: 1
@@ -177,6 +178,9 @@ def test_half_is_judged_too(run: str, capsys: pytest.CaptureFixture[str]):
     assert own == pytest.approx(whole, abs=0.01)
     assert main(["export", run, "--precision", "float16", "-o", "half.onnx", "--calibrate", "x.png"]) == 2
     assert main(["export", run, "--precision", "bfloat16", "-o", "half.onnx"]) == 0
+    assert "onnxruntime's CPU does not open a file in bfloat16" in capsys.readouterr().out
+    with pytest.raises(Exception, match="NOT_IMPLEMENTED"):  # which is true
+        onnxruntime.InferenceSession("half.onnx", providers=["CPUExecutionProvider"])
     assert main(["export", run, "-o", "whole.onnx"]) == 0
     capsys.readouterr()
     assert main(["trace", "whole.onnx", "half.onnx"]) == 0
@@ -184,4 +188,29 @@ def test_half_is_judged_too(run: str, capsys: pytest.CaptureFixture[str]):
     assert main(["trace", "half.onnx", "whole.onnx"]) == 2
     assert "half.onnx is in bfloat16" in capsys.readouterr().err
     assert main(["export", run, "--precision", "bfloat16", "--with-prepare", "-o", "raw.onnx"]) == 0
-    assert "verified: `netspec predict` and the file agree to" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "verified: `netspec predict` and the file agree to" in told
+    assert "onnxruntime's CPU does not open a file in bfloat16" in told
+
+
+def test_files_with_their_preparation_tell_the_same_in_every_precision(run: str, capsys: pytest.CaptureFixture[str]):
+    facts = {}
+    for precision in ("float16", "int8"):
+        assert main(["export", run, "--precision", precision, "--with-prepare", "-o", "raw.onnx"]) == 0
+        told = capsys.readouterr().out
+        own, whole = accuracies(told)
+        assert own == pytest.approx(whole, abs=0.05)
+        size = Path("raw.onnx").stat().st_size
+        assert told.startswith(f"raw.onnx  {short_bytes(size)}, ")
+        facts[precision] = {
+            fact
+            for fact in (
+                "in float32\n",
+                "validation loss",
+                "ms in float32, on one thread",
+                "the farthest from float32 of",
+            )
+            if fact in told
+        }
+    assert facts["float16"] == facts["int8"]
+    assert len(facts["int8"]) == 4

@@ -23,6 +23,7 @@ def add(commands: Commands) -> None:
     )
     command.add_argument("kind", metavar="KIND", choices=[*KINDS], help=", ".join(KINDS))
     command.add_argument("file", metavar="FILE", nargs="?", help="the file to write (default: KIND.yaml)")
+    command.add_argument("-o", "--output", metavar="FILE", help="the same, as other commands name what they write")
 
 
 def run(options: Namespace) -> None:
@@ -34,7 +35,9 @@ def run(options: Namespace) -> None:
     from netspec.files import write_text
     from netspec.text.quoting import visible
 
-    path = Path(options.file or f"{options.kind}.yaml")
+    if options.file is not None and options.output is not None:
+        raise UsageError(f"the file is named twice: {visible(options.file)} and -o {visible(options.output)}")
+    path = Path(options.file or options.output or f"{options.kind}.yaml")
     if path.suffix not in (".yaml", ".yml"):
         raise UsageError(f"{visible(str(path))}: a spec is a .yaml file")
     if os.path.lexists(path):

@@ -125,12 +125,26 @@ def read_torchvision(data_set: Torchvision, folder: Path) -> Data:
         try:
             data = kind(str(folder / data_set.root), train=part == "train", download=data_set.download)
         except RuntimeError as fault:
-            help = "`download: true` fetches it" if not data_set.download else None
-            raise DataFault(f"{data_set.root} has no {data_set.of}: {str(fault).splitlines()[0]}", help) from None
+            raise DataFault(f"{data_set.root} has no {data_set.of}: {_first_line(fault)}", _way_to(data_set)) from None
         except OSError as fault:  # no network
-            raise EnvironmentFault(f"{data_set.of} cannot be fetched: {fault}") from None
+            told = f"{data_set.of} cannot be fetched: {fault}; without a network, {_way_to(data_set)}"
+            raise EnvironmentFault(told) from None
         images = np.asarray(data.data)
         arrays[f"image_{part}"] = images if images.ndim == 3 else images.transpose(0, 3, 1, 2)
         arrays[f"label_{part}"] = np.asarray(data.targets)
         words = {"label": tuple(data.classes)}
     return from_arrays(arrays, ("label",), data_set.root, words)
+
+
+def _first_line(fault: RuntimeError) -> str:
+    return str(fault).splitlines()[0].rstrip(":")
+
+
+def _way_to(data_set: Torchvision) -> str:
+    """Return how a data set gets into its folder."""
+    of, root = data_set.of, data_set.root
+    files = {
+        "CIFAR10": f"the folder `cifar-10-batches-py` in `{root}`",
+        "CIFAR100": f"the folder `cifar-100-python` in `{root}`",
+    }.get(of, f"its four files, `train-images-idx3-ubyte` and so on, in `{root}/{of}/raw`")
+    return f"{'' if data_set.download else '`download: true` fetches it; or '}put {files}"

@@ -11,6 +11,7 @@ from netspec.cli.commands.network.export.files import (
     write_calibrated,
     write_int8,
     write_raw,
+    write_unverified,
 )
 from netspec.cli.options import (
     add_cached_argument,
@@ -167,8 +168,7 @@ def _write_onnx(options: Namespace) -> int:
     from netspec.emit.onnx.runtimes import form_of
     from netspec.ops import HALVES
     from netspec.runtime.module import part_of
-    from netspec.runtime.onnx.export import export_onnx
-    from netspec.runtime.onnx.report import UNVERIFIED, two_runtimes
+    from netspec.runtime.onnx.report import two_runtimes
     from netspec.runtime.onnx.session import other_runtimes
     from netspec.runtime.onnx.verify import export_verified, sizes_to_try, verify_onnx
     from netspec.sources.run_folders import names_run
@@ -188,7 +188,7 @@ def _write_onnx(options: Namespace) -> int:
             return write_int8(run, graph, module, output, form, options)
         if options.with_prepare:
             form = _with_kept(graph, module, form, options.agree)
-            return write_raw(run, graph, module, output, form, options.verify)
+            return write_raw(run, graph, module, output, form, options)
     else:
         graph, module = _of_spec(options)
         output = output_of(options)
@@ -199,10 +199,7 @@ def _write_onnx(options: Namespace) -> int:
         module = part_of(graph, module.state_dict())
     form = _with_kept(graph, module, form, options.agree)
     if options.verify == "none":
-        with status("exporting"):
-            path = export_onnx(graph, module, output, form=form)
-        print(said_of(path, options.optimize))
-        print(UNVERIFIED)
+        write_unverified(graph, module, output, form)
         return 0
     with status("exporting, and running PyTorch and onnxruntime side by side"):
         path, parity = export_verified(graph, module, output, effort=options.verify, form=form)

@@ -8,38 +8,59 @@ from argparse import Namespace
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
-    from typing import Literal
 
     from torch import nn
 
     from netspec.emit.onnx.runtimes import OnnxForm
     from netspec.graph import Graph
     from netspec.runtime.onnx.parity import Parity
-    from netspec.runtime.onnx.verify import Effort
     from netspec.runtime.precision.report import PrecisionReport
     from netspec.train.predict.trained_run import TrainedRun
 
 
 def write_raw(
-    run: TrainedRun, graph: Graph, module: nn.Module, output: Path, form: OnnxForm, effort: Effort | Literal["none"]
+    run: TrainedRun, graph: Graph, module: nn.Module, output: Path, form: OnnxForm, options: Namespace
 ) -> int:
     """Write the file that takes raw rows; give 1 where its answers are not those of the run."""
-    from netspec.cli.output import status, warn
+    from netspec.cli.output import fitted, status, warn
+    from netspec.runtime.onnx.report import ELSEWHERE
+    from netspec.train.predict.int8_export import raw_report
     from netspec.train.predict.raw_export import export_raw
 
     with status("exporting, and predicting with the run and the file side by side"):
-        made = export_raw(run, graph, module, output, form, effort != "none")
-    print(said_of(made.path, form.optimized))
+        made = export_raw(run, graph, module, output, form, options.verify != "none")
+    if form.half is None or made.difference is None or not made.agrees:
+        print(said_of(made.path, form.optimized))
+    else:
+        with status("measuring it against float32, and judging both precisions"):
+            report = raw_report(run, graph, module, made.path, form)
+        say_report(report, form.optimized)
     for note in made.notes:
         print(note)
     if made.difference is None:
         print("exported: onnx.checker has passed the file; its answers were not compared with the run's")
     elif made.agrees:
         print(f"verified: `netspec predict` and the file agree to {made.difference:.1e} on {made.rows} random rows")
+        if options.precision == "bfloat16":
+            print(fitted(ELSEWHERE, sys.stdout))
     else:
         limit = f"({made.tolerance:.0e} would do)"
         warn(f"`netspec predict` and the file differ by {made.difference:.1e} {limit}; it is kept as {made.path}")
     return 0 if made.agrees else 1
+
+
+def write_unverified(graph: Graph, module: nn.Module, output: Path, form: OnnxForm) -> None:
+    """Write a file, and say that nothing was run."""
+    from netspec.cli.output import fitted, status
+    from netspec.runtime.onnx.export import export_onnx
+    from netspec.runtime.onnx.report import ELSEWHERE, UNVERIFIED
+
+    with status("exporting"):
+        path = export_onnx(graph, module, output, form=form)
+    print(said_of(path, form.optimized))
+    print(UNVERIFIED)
+    if form.half is not None and form.half.dtype == "bfloat16":
+        print(fitted(ELSEWHERE, sys.stdout))
 
 
 def write_int8(
