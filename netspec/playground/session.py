@@ -119,11 +119,14 @@ class Session:
         return None if self.document is None else hover(self.document, *self.offsets.place(offset))
 
     def table(self, variant: str, width: int) -> Json:
-        """Return the shape table as spans of text with their styles, line by line."""
+        """Return the shape table as spans of text with styles, line by line, with the line of the spec of each."""
         from netspec.emit.table import ShapeTable
 
-        cells = ShapeTable(self._graph(variant)).cells(width)
-        return {"lines": [[[visible(text), style] for text, style in cell] for cell in cells]}
+        drawn = ShapeTable(self._graph(variant)).drawn(width)
+        return {
+            "lines": [[[visible(text), style] for text, style in line.cell] for line in drawn],
+            "rows": [line.row for line in drawn],
+        }
 
     def source(self, variant: str) -> Json:
         """Return the PyTorch source."""

@@ -223,12 +223,17 @@ def test_a_card_and_a_layer_lead_to_their_lines(page: Page):
     page.locator("#panel-diagram g.node", has_text="flatten").locator("text").first.click()
     meant = page.locator("#editor .meant")
     expect(meant).to_contain_text("flatten")
+    page.get_by_role("tab", name="Table").click()
+    table(page).locator(".row", has_text="linear 10").click()
+    expect(meant).to_contain_text("classes")
+    page.locator("#editor .cm-line", has_text="flatten").click()
+    expect(table(page).locator(".row.lit")).to_contain_text("flatten")
     page.get_by_role("tab", name="Explorer").click()
     frame = page.frame_locator(EXPLORER)
     frame.get_by_role("row").filter(has_text="avg_pool2d").first.click()
     expect(meant).to_contain_text("$pool")
-    page.locator("#editor .cm-line", has_text="flatten").click()
-    expect(frame.locator("tbody tr.lit")).to_contain_text("flatten")
+    page.locator("#editor .cm-line", has_text="- linear: classes").click()
+    expect(frame.locator("tbody tr.lit")).to_contain_text("linear")
 
 
 def test_the_explorer_stays_as_its_reader_has_made_it(page: Page):

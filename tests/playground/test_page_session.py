@@ -38,11 +38,19 @@ def ask(monkeypatch: pytest.MonkeyPatch) -> Asked:
 
 def test_a_table_is_that_of_the_command_line_with_its_styles(ask: Asked):
     ask("read", (zoo.folder() / "resnet.yaml").read_text("utf-8"), True, "")
-    lines = ask("table", "resnet50", 100)["lines"]
+    found = ask("table", "resnet50", 100)
+    lines = found["lines"]
     assert "\n".join("".join(text for text, _ in line) for line in lines) == ShapeTable(compile_spec("resnet50")).text(
         100
     )
     assert ["conv2d", "convolution"] in [span for line in lines for span in line]
+    text = (zoo.folder() / "resnet.yaml").read_text("utf-8").split("\n")
+    for line, row in zip(lines, found["rows"], strict=True):
+        name = line[0][0].strip() if line else ""
+        if name in ("conv1", "bn1", "fc"):
+            assert f"name: {name}" in text[row - 1]
+        if name in ("layer", "image", "parameters"):
+            assert row == 0
 
 
 def test_what_is_read_has_its_variants_totals_and_shapes(ask: Asked):

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from netspec.analysis.step_time import StepTime
 
 
+HEAD_LINES = 2
+"""The lines above those of the layers: the titles, and a rule."""
+
+
 @dataclass(frozen=True, slots=True)
 class Extra:
     """A further column, where the terminal is wide enough for it."""

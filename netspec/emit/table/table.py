@@ -15,12 +15,11 @@ from netspec.analysis.rows import LayerRow, layer_rows, record
 from netspec.dims import Shape, plain_shape
 from netspec.emit.table.columns import marks
 from netspec.emit.table.footer import seconds_record, time_record, totals_record
-from netspec.emit.table.text import table_cells, table_text
+from netspec.emit.table.text import DrawnLine, drawn_lines, table_text
 from netspec.graph import Graph
 from netspec.text.quantities import number, short_seconds
 from netspec.text.quoting import cell, json_text, markdown
 from netspec.view.lines import EVERYTHING, FOLDED, Fold, View, table_lines
-from netspec.view.terminal import Cell
 
 if TYPE_CHECKING:
     from netspec.analysis.step_time import StepTime
@@ -73,9 +72,9 @@ class ShapeTable:
         view = replace(view, fold=Fold.REPEATS) if full else view
         return table_text(self.graph, self._costs, self._memory, width, colour, view, ascii, self.times)
 
-    def cells(self, width: int = 80) -> list[Cell]:
-        """The same, each line as spans with a style each, for what paints text in its own way."""
-        return table_cells(self.graph, self._costs, self._memory, width, times=self.times)
+    def drawn(self, width: int = 80) -> list[DrawnLine]:
+        """The same, line by line, for what paints it in its own way."""
+        return drawn_lines(self.graph, self._costs, self._memory, width, times=self.times)
 
     def _repr_html_(self) -> str:
         """The table as notebooks show it."""

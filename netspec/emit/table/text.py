@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from textwrap import wrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from netspec.analysis.costs import Costs
 from netspec.analysis.memory import Memory
-from netspec.emit.table.columns import extra_columns, fit_columns, fit_with_times
+from netspec.emit.table.columns import HEAD_LINES, extra_columns, fit_columns, fit_with_times
 from netspec.emit.table.footer import footer
 from netspec.graph import Graph
 from netspec.text.quoting import visible
@@ -41,12 +41,19 @@ def table_text(
     times: StepTime | None = None,
 ) -> str:
     """The table in at most ``width`` columns (never below 48); with ``times``, two of them have these."""
-    cells = table_cells(graph, costs, memory, width, view, ascii, times)
-    text = "\n".join(paint(cell, colour) for cell in cells)
+    drawn = drawn_lines(graph, costs, memory, width, view, ascii, times)
+    text = "\n".join(paint(each.cell, colour) for each in drawn)
     return text.translate(PLAIN_SIGNS) if ascii else text
 
 
-def table_cells(
+class DrawnLine(NamedTuple):
+    """A line of the table as its spans, and the line of the spec that it comes from; 0 where it comes from none."""
+
+    cell: Cell
+    row: int
+
+
+def drawn_lines(
     graph: Graph,
     costs: Costs,
     memory: Memory,
@@ -54,8 +61,8 @@ def table_cells(
     view: View = FOLDED,
     ascii: bool = False,
     times: StepTime | None = None,
-) -> list[Cell]:
-    """The same, each line as its spans."""
+) -> list[DrawnLine]:
+    """The same, line by line."""
     width = max(width, NARROWEST)
     lines = table_lines(graph, costs, view)
     if ascii:
@@ -65,8 +72,11 @@ def table_cells(
     for extra in extras:
         if layout.width + GAP + extra.width <= width:
             layout = replace(layout, extras=(*layout.extras, extra))
-    out = [*title(graph, width), [], *layout.draw(lines), *footer(graph, costs, memory, lines, width, times)]
-    return [trimmed(cell) for cell in out]
+    above, drawn = [*title(graph, width), []], [*layout.draw(lines)]
+    start = len(above) + HEAD_LINES
+    out = [*above, *drawn, *footer(graph, costs, memory, lines, width, times)]
+    rows = {start + number: line.row for number, line in enumerate(lines)}
+    return [DrawnLine(trimmed(cell), rows.get(number, 0)) for number, cell in enumerate(out)]
 
 
 def in_ascii(line: TableLine) -> TableLine:

@@ -183,6 +183,8 @@ const offering = EditorView.updateListener.of((update) => {
 
 const accessible = EditorView.contentAttributes.of({ "aria-label": "Spec, in YAML", "aria-describedby": "keys", spellcheck: "false", tabindex: "0" });
 
+const lineOf = (state) => state.doc.lineAt(state.selection.main.head).number;
+
 /**
  * The editor of the spec. `ask` puts a question to netspec, `onEdit` is told each new text, and `onLine` the line that
  * the cursor comes to.
@@ -197,8 +199,7 @@ export class Editor {
     });
     const told = EditorView.updateListener.of((update) => {
       if (update.docChanged) this.onEdit(update.state.doc.toString(), false);
-      const line = (state) => state.doc.lineAt(state.selection.main.head).number;
-      if (update.selectionSet && line(update.state) !== line(update.startState)) onLine(line(update.state));
+      if (update.selectionSet && lineOf(update.state) !== lineOf(update.startState)) onLine(lineOf(update.state));
     });
     this.extensions = [
       [lineNumbers(), foldGutter({ openText: "⌄", closedText: "›" }), codeFolding(), folding, highlightActiveLine(), highlightActiveLineGutter()],
@@ -216,6 +217,11 @@ export class Editor {
 
   get text() {
     return this.view.state.doc.toString();
+  }
+
+  /** The line of the cursor. */
+  get line() {
+    return lineOf(this.view.state);
   }
 
   /** Show another text; what was done to the one before can no longer be undone. */

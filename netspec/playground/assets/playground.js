@@ -156,7 +156,10 @@ const editor = new Editor(byId("editor"), {
   ask,
   current: isCurrent,
   onEdit,
-  onLine: (line) => frames[state.view]?.tell({ line }),
+  onLine: (line) => {
+    frames[state.view]?.tell({ line });
+    lightRows();
+  },
 });
 const listing = new Listing(panel("source"));
 const picture = new Picture(panel("diagram"), onLine);
@@ -164,10 +167,11 @@ const frames = { explorer: new Frame(panel("explorer"), "Explorer", onLine), dif
 
 const SHOW = {
   async table() {
-    const { lines } = await askOfOpen("table", state.variant, columns());
+    const { lines, rows } = await askOfOpen("table", state.variant, columns());
     pages.set("table", lines.map((line) => line.map(([text]) => text).join("")).join("\n") + "\n");
-    const spans = lines.flatMap((line) => [...line.map(([text, style]) => (style ? element("span", { class: style }, text) : text)), "\n"]);
-    table.replaceChildren(...spans);
+    const spans = (line) => line.map(([text, style]) => (style ? element("span", { class: style }, text) : text));
+    table.replaceChildren(...lines.map((line, at) => element("span", { class: "row", "data-line": rows[at] || "" }, ...spans(line), "\n")));
+    lightRows();
     panel("table").dataset.columns = columns();
   },
   async diagram() {
@@ -193,6 +197,16 @@ const SHOW = {
     frames.diff.show(html);
   },
 };
+
+table.addEventListener("click", ({ target }) => {
+  const { line } = target.closest(".row").dataset;
+  if (line && getSelection().isCollapsed) onLine(Number(line));
+});
+
+/** Light up what the line with the cursor makes, but for the first line, where the cursor stands at first. */
+function lightRows() {
+  for (const row of table.children) row.classList.toggle("lit", row.dataset.line === String(editor.line) && editor.line > 1);
+}
 
 /** The columns that the table's panel has room for. */
 function columns() {
