@@ -14,6 +14,7 @@ from sitemaker.page import Page, fence, link, sentence
 FOLDER = "reference/zoo"
 DRAWN = {path.stem for path in (Path(__file__).parents[1] / "pictures").glob("*.svg")}
 """The networks of which the documentation has a picture."""
+SCHEMA_LINE = "# yaml-language-server: $schema=netspec.schema.json\n"
 
 
 def zoo_pages() -> Iterator[Page]:
@@ -30,26 +31,18 @@ def zoo_pages() -> Iterator[Page]:
 def _page(path: Path) -> Page:
     loaded = load_spec(path)
     graph = compile_loaded(loaded)
-    name = path.stem
-    view = View(depth=1)
-    parts = [
-        graph.doc or "",
-        "",
-        fence(ShapeTable(graph).text(view=view), "text", f"netspec shapes {name} --depth 1"),
-    ]
-    if loaded.spec.variants:
+    name, variants = path.stem, loaded.spec.variants
+    text = path.read_text(encoding="utf-8").strip().removeprefix(SCHEMA_LINE)
+    table = ShapeTable(graph).text(view=View(depth=1))
+    parts = [graph.doc or "", "", fence(table, "text", f"netspec shapes {name} --depth 1")]
+    parts += [_picture(each) for each in dict.fromkeys([name, *variants]) if each in DRAWN]
+    if variants:
         parts += ["## Variants", ""]
-        parts += [
-            f"- `{variant}` {sentence(each.doc or '')}".rstrip() for variant, each in loaded.spec.variants.items()
-        ]
+        parts += [f"- `{each}` {sentence(variant.doc or '')}".rstrip() for each, variant in variants.items()]
         parts += [""]
-    text = (
-        path.read_text(encoding="utf-8").strip().removeprefix("# yaml-language-server: $schema=netspec.schema.json\n")
-    )
-    parts += [
-        f"![The diagram of {each}](../../pictures/{each}.svg)\n"
-        for each in (name, *loaded.spec.variants)
-        if each in DRAWN
-    ]
     parts += ["## Spec", "", fence(text, title=f"{name}.yaml")]
     return Page(f"{FOLDER}/{name}.md", name, "\n".join(parts), summary=graph.doc or name)
+
+
+def _picture(name: str) -> str:
+    return f"![The diagram of {name}](../../pictures/{name}.svg)\n"
