@@ -6,9 +6,14 @@ import base64
 import hashlib
 import json
 import re
+import signal
 import stat
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -18,7 +23,7 @@ from netspec.cli import main
 from netspec.diagnostics import EnvironmentFault, Source
 from netspec.ops import OPS
 from netspec.pipeline import load_source
-from netspec.playground.build import LEFT_OUT
+from netspec.playground.build import LEFT_OUT, built
 from netspec.playground.examples import examples
 from netspec.playground.packages import PinnedPackage, cache_folder, locked, npm_archives, wheels
 from netspec.starts import KINDS
@@ -120,6 +125,36 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path, capsys
 def test_a_port_is_a_number_of_one(capsys: pytest.CaptureFixture[str]):
     assert main(["playground", "--port", "70000"]) == 2
     assert "--port takes a number up to 65535" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_page_that_is_laid_out_needs_no_network(page_folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    told: list[str] = []
+    assert built(told.append) == page_folder
+    assert told == []
+
+
+@pytest.mark.slow
+def test_the_command_serves_the_page_until_it_is_ended(page_folder: Path):
+    command = [sys.executable, "-m", "netspec", "playground", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().split()[0]
+        for name, kind in (("", "text/html"), ("python.js", "text/javascript"), ("python.zip", "application/zip")):
+            with urlopen(address + name) as answer:
+                assert answer.headers["Content-Type"].startswith(kind)
+                tag = answer.headers["ETag"]
+            with pytest.raises(HTTPError, match="304"):
+                urlopen(Request(address + name, headers={"If-None-Match": tag}))
+        for wrong in ("nothing", "../page", "packages", "%2e%2e/"):
+            with pytest.raises(HTTPError, match="404"):
+                urlopen(address + wrong)
+        with pytest.raises(HTTPError, match="403"):
+            urlopen(Request(address, headers={"Host": "evil.example"}))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 0
 
 
 @pytest.mark.slow

@@ -295,10 +295,15 @@ def axe_script() -> str:
 
 
 def axe(page: Page, script: str) -> list[str]:
-    """What axe finds in the page, but for the frames, which are pages of their own."""
-    page.evaluate(script)
-    found = page.evaluate("() => axe.run({ exclude: [['iframe']] })")
-    return [f"{each['id']}: {node['html'][:120]}" for each in found["violations"] for node in each["nodes"]]
+    """What axe finds in the page, and in the frame that is shown, which is a page of its own."""
+    shown = page.locator("#views section:visible iframe:not(.next)").element_handles()
+    frames = [page.main_frame, *filter(None, (each.content_frame() for each in shown))]
+    told = []
+    for frame in frames:
+        frame.evaluate(script)
+        found = frame.evaluate("() => axe.run({ exclude: [['iframe']] })")
+        told += [f"{each['id']}: {node['html'][:120]}" for each in found["violations"] for node in each["nodes"]]
+    return told
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -312,6 +317,8 @@ def test_axe_finds_nothing(page: Page, scheme: Literal["light", "dark"], width: 
     for view in ("table", "diagram", "source", "explorer", "diff"):
         page.locator(f"#tab-{view}").click()
         page.locator("#views[aria-busy=false]").wait_for(state="attached", timeout=PATIENCE)
+        if view in ("explorer", "diff"):
+            page.frame_locator(f"#panel-{view} iframe:not(.next)").locator("#status").wait_for(timeout=PATIENCE)
         found[view] = axe(page, axe_script)
     page.locator("#browse").click()
     found["gallery"] = axe(page, axe_script)

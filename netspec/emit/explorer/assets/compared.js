@@ -150,6 +150,7 @@ function comparedTotals() {
 function drawSections() {
   const place = document.getElementById("constraints");
   place.setAttribute("aria-label", "What differs around the layers");
+  place.tabIndex = 0; // it scrolls where there is much
   const legend = ["added", "removed", "changed", "follows"].map((kind) => marked(kind, MEANINGS[kind]));
   place.replaceChildren(
     html("span", { class: "legend" }, ...legend),
