@@ -26,12 +26,15 @@ export async function pickVariant(server: Server, uri: vscode.Uri, title: string
   return chosen ? chosen.variant : null;
 }
 
-/** Show another variant in the page that has the focus. */
+/** Show another variant in the page that has the focus, or in those of the text that has it. */
 export async function chooseVariant(server: Server, pages: Pages): Promise<void> {
-  const page = pages.active();
-  if (!page) return;
-  const variant = await pickVariant(server, page.uri, "Show a variant");
-  if (variant !== null) page.variant = variant;
+  const active = pages.active();
+  const uri = active?.uri ?? edited()?.uri;
+  if (!uri) return;
+  const variant = await pickVariant(server, uri, "Show a variant");
+  if (variant === null) return;
+  if (!active && !pages.of(uri).length) pages.show("explorer", uri);
+  for (const page of active ? [active] : pages.of(uri)) page.variant = variant;
 }
 
 /** Train the spec that is edited, as a task in a terminal: Ctrl-C saves and ends the run. */

@@ -52,13 +52,18 @@ export class Pages implements vscode.Disposable {
     return [...this.pages.values()].find(({ panel }) => panel.active);
   }
 
+  /** Return the pages of a document. */
+  of(uri: vscode.Uri): Page[] {
+    return [...this.pages.values()].filter((page) => page.uri.toString() === uri.toString());
+  }
+
   dispose(): void {
     for (const page of [...this.pages.values()]) page.panel.dispose();
     for (const part of this.parts) part.dispose();
   }
 
   private refresh(uri: vscode.Uri): void {
-    for (const page of this.pages.values()) if (page.uri.toString() === uri.toString()) page.refresh();
+    for (const page of this.of(uri)) page.refresh();
   }
 
   private explorerOf(uri: vscode.Uri): Explorer | undefined {
