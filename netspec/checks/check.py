@@ -6,10 +6,11 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from netspec.analysis.softened import softened_outputs
 from netspec.checks.expect import check_expectation
 from netspec.checks.missing_data import missing_data
 from netspec.checks.unused import unused
-from netspec.checks.warning import is_silenced
+from netspec.checks.warning import is_silenced, warning
 from netspec.dataclass import dataclass
 from netspec.diagnostics import Diagnostic, Report, SpecError
 from netspec.elaborate import ElaborationCache, Limits
@@ -56,7 +57,8 @@ def check_loaded(loaded: Loaded, limits: Limits | None = None, common: Elaborati
             check_expectation(loaded.spec, variant, graph, report)
     if not report.count and len(graphs) == len(loaded.variants):
         warnings = unused(loaded.spec, loaded.document, graphs.values())
-        return Checked(graphs, (), warnings=(*warnings, *_unbuildable(graphs.values()), *missing_data(graphs.values())))
+        others = (*_unbuildable(graphs.values()), *_softened(graphs.values()), *missing_data(graphs.values()))
+        return Checked(graphs, (), warnings=(*warnings, *others))
     told = tuple(_without_variant(each, times.get(each.key, 1), len(variants)) for each in report.diagnostics)
     return Checked(graphs, told, report.more)
 
@@ -70,6 +72,13 @@ def _unbuildable(graphs: Iterable[Graph]) -> list[Diagnostic]:
     places = {span: of for graph in graphs for span, of in opaque_steps(graph).items()}
     warnings = [unbuildable(span, of, "warning") for span, of in places.items()]
     return [each for each in warnings if not is_silenced(each)]
+
+
+def _softened(graphs: Iterable[Graph]) -> list[Diagnostic]:
+    """Return a warning for each step that makes probabilities of what its loss takes for scores."""
+    places = {place: rest for graph in graphs if graph.recipe is not None for place, *rest in softened_outputs(graph)}
+    found = [warning("softened-output", message, span, help=help) for span, (message, help) in places.items()]
+    return [each for each in found if not is_silenced(each)]
 
 
 def _named(graph: Graph, variant: str) -> Graph:

@@ -41,6 +41,18 @@ def class_tables(judgement: Judgement) -> str:
     return "\n".join(lines) + (f"\n\ncalibration error {error:.4f}" if error is not None else "")
 
 
+def class_record(judgement: Judgement) -> dict[str, Any]:
+    """Return the same for programs: of ``confusion`` a row for each right class, and a column for each answer."""
+    fields = ("precision", "recall", "f1", "support")
+    return {
+        "part": judgement.part,
+        "names": [*judgement.classes],
+        "confusion": [*map(list, judgement.confusion)],
+        "scores": {name: dict(zip(fields, values)) for name, *values in judgement.scores()},
+        "calibration_error": judgement.calibration_error(),
+    }
+
+
 def _confusions(judgement: Judgement) -> str:
     names = [visible(name) for name in judgement.classes]
     table = [["", *names], *([name, *map(str, row)] for name, row in zip(names, judgement.confusion))]

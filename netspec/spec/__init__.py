@@ -13,7 +13,6 @@ from netspec.spec.document import (
     Library,
     OutputSpec,
     Spec,
-    TrainSpec,
     UsedSpec,
     Variant,
     block_meant,
@@ -39,6 +38,7 @@ from netspec.spec.steps import (
     Step,
     nested,
 )
+from netspec.spec.training import TrainSpec
 from netspec.spec.weights import WeightsSpec, read_weights
 
 __all__ = [

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 
+from netspec.analysis.softened import softened_outputs
 from netspec.diagnostics import EnvironmentFault, TrainingFault
 from netspec.dims import Dim, evaluate
 from netspec.graph import Node, visits
@@ -77,6 +78,10 @@ def guard_colours(setup: Setup) -> None:
 def cautions(setup: Setup) -> list[str]:
     """Return warnings about the run, a sentence each."""
     warnings = [*filter(None, [caution_of_classes(setup), caution_of_warmup(setup)])]
+    warnings += [
+        f"{message} (line {span.line}): {help.partition(': `netspec')[0]}"
+        for span, message, help in softened_outputs(setup.graph)
+    ]
     return warnings + [each for name in sorted(setup.binding.columns) if (each := caution_of_digits(setup, name))]
 
 

@@ -79,7 +79,7 @@ def scores(*options: str, capsys: pytest.CaptureFixture[str]) -> dict[str, dict[
     capsys.readouterr()
     assert main(["evaluate", *options, "--format", "json"]) == 0
     found: dict[str, dict[str, float]] = json.loads(capsys.readouterr().out)
-    return found
+    return {part: values for part, values in found.items() if part != "classes"}
 
 
 def test_what_a_run_leaves(project: Path):
@@ -262,3 +262,34 @@ def test_folds_are_averaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cap
     assert capsys.readouterr().err == "netspec: there is no fold-3 in runs/tumours/1: it has fold-1 to fold-2\n"
     second = scores("runs/tumours/1/fold-2", capsys=capsys)
     assert second["validation"] == pytest.approx(wanted["folds"][1]["validation"])
+
+
+def test_other_data_may_be_a_path_alone(project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["evaluate", "runs/tumours/1", "--data", "none.csv"]) == 2
+    assert "there is no file none.csv: --data takes a path, or data as under `train.data`" in capsys.readouterr().err
+    Path("new.csv").write_text("a,b\n1,2\n")
+    assert main(["evaluate", "runs/tumours/1", "--data", "new.csv"]) == 2
+    told = "new.csv is a file, and runs/tumours/1 was trained on `breast_cancer`: name its kind, `csv: new.csv`"
+    assert told in capsys.readouterr().err
+
+
+def test_a_program_gets_the_confusions_too(project: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["evaluate", "runs/tumours/1", "--format", "json"]) == 0
+    classes = json.loads(capsys.readouterr().out)["classes"]
+    assert classes["names"] == ["malignant", "benign"]
+    assert sum(map(sum, classes["confusion"])) == sum(each["support"] for each in classes["scores"].values())
+    right = [row[at] for at, row in enumerate(classes["confusion"])]
+    recalls = [each["recall"] * each["support"] for each in classes["scores"].values()]
+    assert recalls == pytest.approx(right)
+
+
+def test_weights_that_are_cut_off_are_told_alike(project: Path, capsys: pytest.CaptureFixture[str]):
+    shutil.copytree("runs/tumours/1", "cut")
+    data = Path("cut/best.safetensors").read_bytes()
+    Path("cut/best.safetensors").write_bytes(data[:-40])
+    told = (
+        f"cut/best.safetensors is cut off: by its header it has {len(data):,} bytes, and there are {len(data) - 40:,}"
+    )
+    for words in (["evaluate", "cut"], ["export", "cut", "-o", "x.onnx"], ["predict", "cut", "x.csv"]):
+        assert main(words) == 2
+        assert told in capsys.readouterr().err

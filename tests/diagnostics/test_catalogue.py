@@ -61,6 +61,7 @@ def test_every_id_that_is_used_is_explained_and_the_other_way_round():
 OTHER_WORDS = {
     "nearest-exact",
     "graphviz-pure",
+    "no-cache",
     "onnxruntime-gpu",
     "sans-serif",
     "site-packages",

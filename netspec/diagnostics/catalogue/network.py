@@ -138,6 +138,14 @@ NETWORK = {
         "import: [parts.yaml]\nnetwork: [wide]",
         beside=(("parts.yaml", "netspec: 1\nblocks: {wide: {body: [linear: 64]}}\n"),),
     ),
+    "softened-output": Explanation(
+        "A `softmax` or a `sigmoid` stands right before a loss that does the same itself. This is a warning.",
+        "The loss takes scores. Of probabilities it makes others that are nearly equal, and the network learns little.",
+        "inputs: {image: [N, 1, 8, 8]}\nnetwork: [flatten, {linear: 10}, {softmax: {dim: 1}}]\n"
+        "train: {data: digits, loss: cross_entropy, optimizer: adam, epochs: 3}",
+        "inputs: {image: [N, 1, 8, 8]}\nnetwork: [flatten, linear: 10]\n"
+        "train: {data: digits, loss: cross_entropy, optimizer: adam, epochs: 3}",
+    ),
     "unused-init": Explanation(
         "A rule of `init` sets nothing: no parameter matches it, or the weight is one that `weight_norm` or "
         "`spectral_norm` makes of others. This is a warning.",

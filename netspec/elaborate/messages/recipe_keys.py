@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from netspec.diagnostics.suggest import typo_of
 from netspec.recipes import ingredients
-from netspec.spec.document import TrainSpec
 from netspec.spec.reading import form_fields
+from netspec.spec.training import TrainSpec
 
 OTHER_NAMES = {
     "accumulation": "accumulate",

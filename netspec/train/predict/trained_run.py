@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -160,15 +162,27 @@ class TrainedRun:
 
 def other_data(folder: RunFolder, text: str) -> list[str]:
     """Return other data as values to set; keys that give rows a meaning are as in training, unless they are named."""
-    node = read_value("train.data", text)
     ((name, trained),) = folder.facts()["recipe"]["data"].items()
     kind = ingredients("data").get(name)
+    if (kind is None or kind.main == "path") and _is_file(text):
+        text = f"{{{name}: {json.dumps(text)}}}"
+    elif _is_file(text):
+        raise UsageError(f"{text} is a file, and {folder.path} was trained on `{name}`: name its kind, `csv: {text}`")
+    node = read_value("train.data", text)
     if kind is None or not isinstance(node, MapNode) or node.keys() != (name,):
         return [f"train.data={text}"]
     inside = node.entries[0][1]
     named = inside.keys() if isinstance(inside, MapNode) else [kind.main]
     unnamed = [key for key in getattr(kind, "meaning", ()) if key not in named and trained.get(key) is not None]
     return [f"train.data={text}", *(f"train.data.{key}={json.dumps(trained[key])}" for key in unnamed)]
+
+
+def _is_file(text: str) -> bool:
+    """Return whether other data are a path alone. Raises ``UsageError`` for one where nothing is."""
+    looks_like = re.fullmatch(r"[\w./~-]+\.\w+", text) is not None and text not in ingredients("data")
+    if looks_like and not os.path.exists(text):
+        raise UsageError(f"there is no file {text}: --data takes a path, or data as under `train.data`, 'csv: new.csv'")
+    return looks_like
 
 
 def _number(fold: Path) -> int:

@@ -59,7 +59,7 @@ def activation_stats(model: nn.Module, objective: Objective, batch: Batch) -> li
     Random numbers, buffers and gradients are left as they were.
     """
     activations: dict[str, float] = {}
-    layers = {name: each for name, each in model.named_modules() if weights_of(each)}
+    layers = {name: each for name, each in model.named_modules() if name and weights_of(each)}
 
     def note(name: str) -> Any:
         def hook(layer: nn.Module, inputs: Any, output: Any) -> None:
@@ -87,8 +87,9 @@ def activation_stats(model: nn.Module, objective: Objective, batch: Batch) -> li
 
 
 def weights_of(layer: nn.Module) -> list[nn.Parameter]:
-    """Return the weights of one of torch's own layers, without biases and scales."""
-    if not type(layer).__module__.startswith("torch.nn."):
+    """Return the weights of one of torch's layers, or of a block without others inside, without biases and scales."""
+    is_own = type(layer).__module__.startswith("torch.nn.")
+    if not is_own and any(each.dim() > 1 for child in layer.children() for each in child.parameters()):
         return []
     return [each for each in layer.parameters(recurse=False) if each.dim() > 1]
 

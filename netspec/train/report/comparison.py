@@ -88,7 +88,7 @@ def _losses(runs: Mapping[str, Compared], part: str) -> dict[str, list[tuple[int
         if run.history is None:
             continue
         by_step = part == "train" and len(run.history.steps) > len(run.history.epochs)
-        points = run.history.smoothed(SMOOTHED_OVER) if by_step else run.history.curve(part, "loss")
+        points = run.history.smoothed(SMOOTHED_OVER) if by_step else run.history.points(part, "loss")
         if points:
             curves[label] = points
     return curves

@@ -120,7 +120,7 @@ def _curves(history: History, published: Mapping[str, float]) -> Iterator[Any]:
                 axis.plot(*columns(smooth), color=PART_COLOURS["train"], linewidth=1.4, alpha=0.7, label="steps")
                 seen += [value for _, value in smooth]
             for part, colour in PART_COLOURS.items():
-                points = history.curve(part, name)
+                points = history.points(part, name)
                 if points:
                     axis.plot(
                         *columns(points), color=colour, linewidth=1.8, label=part, **_mark(points, PART_MARKS[part])

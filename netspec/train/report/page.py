@@ -111,7 +111,7 @@ def _scores(result: Mapping[str, Any], published: Mapping[str, float]) -> str:
 
 def _epochs(history: History, best: int) -> str:
     measured = [(part, name) for name in history.labels for part in ("train", "validation")]
-    measured = [(part, name) for part, name in measured if history.curve(part, name)]
+    measured = [(part, name) for part, name in measured if history.points(part, name)]
     rows = []
     for epoch in history.epochs:
         cells = [str(epoch["epoch"]), *(_number(epoch.get(part, {}).get(name)) for part, name in measured)]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from netspec.diagnostics import UsageError, did_you_mean
 from netspec.train.store.folder import RunFolder, step_of
 
 SMOOTHED_OVER = 0.02
@@ -29,7 +30,20 @@ class History:
         return list(dict.fromkeys(["loss", *names]))
 
     def curve(self, part: str, name: str) -> list[tuple[int, float]]:
-        """Return a score after each epoch, by the step that the epoch ended with."""
+        """Return a score after each epoch, by the step that the epoch ended with.
+
+        Raises ``UsageError`` for a part or a score that no epoch has.
+        """
+        scores = {part: {name for each in self.epochs for name in each.get(part, {})} for part in PARTS}
+        there = {part: sorted(names) for part, names in scores.items() if names}
+        if there and part not in there:
+            raise UsageError(f"the history has no part `{part}`: {did_you_mean(part, there)}")
+        if there and name not in there[part]:
+            raise UsageError(f"the history of {part} has no score `{name}`: {did_you_mean(name, there[part])}")
+        return self.points(part, name)
+
+    def points(self, part: str, name: str) -> list[tuple[int, float]]:
+        """Return the same, nothing for a part or a score that no epoch has."""
         return [(epoch["step"], epoch[part][name]) for epoch in self.epochs if name in epoch.get(part, {})]
 
     def smoothed(self, over: float = SMOOTHED_OVER) -> list[tuple[int, float]]:

@@ -133,6 +133,8 @@ def read_tensors(path: Path, what: str) -> tuple[dict[str, Tensor], dict[str, st
     """Return the tensors and the texts of a file of netspec's. Raises ``EnvironmentFault`` if it is gone or damaged."""
     import safetensors
 
+    if path.is_file():
+        _ = SafetensorsFile(path).header  # which tells what is wrong with one that is cut off
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             texts = dict(file.metadata() or {})

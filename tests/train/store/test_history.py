@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from netspec.diagnostics import UsageError
 from netspec.train.report.curves import curves_svg
 from netspec.train.store.folder import RunFolder
 from netspec.train.store.history import History, read_history
@@ -28,7 +29,11 @@ def test_steps_epochs_and_a_torn_line(tmp_path: Path):
     assert found.steps == [(1, 2.0), (2, 1.0)]
     assert found.labels == ["loss", "accuracy"]
     assert found.curve("validation", "accuracy") == [(2, 0.5)]
-    assert found.curve("train", "accuracy") == []
+    assert found.points("train", "accuracy") == []
+    with pytest.raises(UsageError, match="the history of train has no score `accuracy`: there is only `loss`"):
+        found.curve("train", "accuracy")
+    with pytest.raises(UsageError, match=r"the history has no part `valid`: did you mean `validation`\?"):
+        found.curve("valid", "loss")
 
 
 def test_what_is_smooth_keeps_the_level():

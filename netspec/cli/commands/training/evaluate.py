@@ -25,7 +25,7 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--data",
         metavar="TEXT",
-        help="other data, written as under `train.data`; of data of the same kind, kind and path: 'csv: new.csv'",
+        help="other data: of the same kind a path, new.csv; else as under `train.data`, 'csv: new.csv'",
     )
     command.add_argument(
         "--augment-test",
@@ -41,13 +41,13 @@ def add(commands: Commands) -> None:
 
 def run(options: Namespace) -> None:
     """Print the scores of the run."""
-    import json
     from statistics import stdev
 
     from netspec.cli.given_weights import give_weights
     from netspec.cli.output import silent, warn
-    from netspec.cli.scores import class_tables, score_table
+    from netspec.cli.scores import class_record, class_tables, score_table
     from netspec.diagnostics import UsageError
+    from netspec.text.quoting import json_text
     from netspec.train.job import average, over_folds
     from netspec.train.predict.trained_run import TrainedRun
     from netspec.train.report.judged.judge import judge, judged_part
@@ -64,12 +64,13 @@ def run(options: Namespace) -> None:
         setup, parts = each.evaluated(options.runtime, warn if number == 0 else silent, views)
         scores.append({name: setup.evaluate(batches) for name, batches in parts.items()})
         part = judged_part(parts)
-        judgements.append(judge(setup, part, parts[part]) if options.format == "text" and not views else None)
+        judgements.append(judge(setup, part, parts[part]) if not views else None)
+    judgement = together([each for each in judgements if each is not None], 0)
     if options.format == "json":
-        print(json.dumps(average(scores), indent=2))
+        classes = {} if judgement is None or not judgement.classes else {"classes": class_record(judgement)}
+        print(json_text({**average(scores), **classes}, indent=2))
         return
     spread = over_folds(stdev, scores) if len(scores) > 1 else {}
     print(score_table(average(scores), spread, {} if options.data is not None else runs[0].recipe.published))
-    judgement = together([each for each in judgements if each is not None], 0)
     if judgement is not None and judgement.classes:
         print(f"\n{class_tables(judgement)}")
