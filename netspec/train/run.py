@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from netspec.diagnostics import EnvironmentFault, TrainingFault
+from netspec.diagnostics import TrainingFault
 from netspec.recipes.schedules import ConstantLR
 from netspec.train.faults import told_of_faults
 from netspec.train.loop.journal import Journal
@@ -30,6 +30,7 @@ from netspec.train.setup import Setup
 from netspec.train.stopping import StoppedNow, stopped_by_signals
 from netspec.train.store.checkpoints import Checkpoints
 from netspec.train.store.folder import RunFolder
+from netspec.train.store.metadata import cannot_go_on
 from netspec.train.store.snapshot import empty_tensors, random_state, restore, set_random_state, snapshot_of
 
 
@@ -258,7 +259,7 @@ class Run:
             self.warn(damage)
         if snapshot is None:
             if damages:
-                raise EnvironmentFault(f"no checkpoint in {self.folder.checkpoints} is whole: start anew")
+                raise cannot_go_on(self.folder)
             return None
         earlier = [self.setup.fingerprint(length) for length in self.setup.extensions.earlier]
         if snapshot.rest["recipe"] not in (self.setup.fingerprint(), *earlier):

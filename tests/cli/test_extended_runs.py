@@ -353,3 +353,31 @@ def test_a_stopped_run_is_asked_with_what_it_has(monkeypatch: pytest.MonkeyPatch
         assert (
             "runs/net/1 was stopped in its first epoch, and has no weights to be asked yet" in capsys.readouterr().err
         )
+
+
+def test_a_run_without_a_whole_checkpoint_leads_to_a_new_one(capsys: pytest.CaptureFixture[str]):
+    """It stays as it was, and the command that is told works."""
+    assert main(["train", "net.yaml", "--set", "width=7"]) == 0
+    for path in Path("runs/net/1/checkpoints").glob("step-*"):
+        path.write_bytes(path.read_bytes()[:300])
+    capsys.readouterr()
+    assert main(["train", "--resume", "last", "--set", "train.epochs=5"]) == 3
+    told = capsys.readouterr().err
+    assert "no checkpoint in runs/net/1/checkpoints is whole; a new run, from its best weights:\n" in told
+    command = told.splitlines()[-1].split()
+    assert command == ["netspec", "train", "runs/net/1", "--weights", "runs/net/1"]
+    assert Path("runs/net/1/result.json").is_file()
+    assert main(command[1:]) == 0
+    assert json.loads(Path("runs/net/2/run.json").read_text())["parameters"] == {"width": 7}
+
+
+def test_a_recipe_alone_that_has_changed_is_told_without_a_picture_of_networks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    stopped(monkeypatch, 1, "net.yaml")
+    Path("net.yaml").write_text(SPEC.replace("adam: 0.01", "adam: 0.02"))
+    capsys.readouterr()
+    assert main(["train", "--resume", "last"]) == 0
+    told = capsys.readouterr().err
+    assert "net.yaml has changed (`optimizer` is adam (lr 0.02, " in told
+    assert "netspec diff" not in told

@@ -180,7 +180,7 @@ def test_a_refused_resumption_leaves_the_run_as_it_was(tmp_path: Path, capsys: p
         assert scores("runs/tumours/1", capsys=capsys) == wanted
         Path("tumours.yaml").write_text(SPEC.replace("linear: 2", "linear: {name: head, out_features: 2}"))
         assert main(["train", "tumours.yaml", "-o", "runs/tumours/1"]) == 1
-        told = "its spec is another (`netspec diff runs/tumours/1/spec.yaml tumours.yaml`); start a new run"
+        told = "its spec is another (`diff runs/tumours/1/spec.yaml tumours.yaml`); start a new run"
         assert capsys.readouterr().err == f"netspec: runs/tumours/1 was begun otherwise: {told}\n"
 
 

@@ -19,11 +19,11 @@ from netspec.train.predict.unfinished import resumed_by
 from netspec.train.reading import recipe_of
 from netspec.train.setup import FREE, Setup
 from netspec.train.start.sameness import differing, facts_of, guard_same
-from netspec.train.store.checkpoints import last_saved_step
+from netspec.train.store.checkpoints import Checkpoints, last_saved_step
 from netspec.train.store.folder import RunFolder
 from netspec.train.store.history import read_history
 from netspec.train.store.length import KEYS, Extensions, RunLength
-from netspec.train.store.metadata import as_path, begun_as, compiled, plugin_words, reloaded
+from netspec.train.store.metadata import as_path, begun_as, cannot_go_on, compiled, plugin_words, reloaded
 
 MOST_NAMED = 3
 """Layers that a line names."""
@@ -107,6 +107,8 @@ def resumption(
     if changes:
         guard_average(folder, graph, was, now)
         guard_shortest(folder, graph, was, now)
+        if not Checkpoints(folder.checkpoints).some_whole():  # told before the run is noted as one that goes on
+            raise cannot_go_on(folder)
         extensions = extensions.further(was, stretch)
     elif stretch and (extensions.planned is not None or not extensions.earlier):
         raise UsageError("--stretch-schedule is for a run that becomes longer: add `--set train.epochs=N`")
@@ -203,7 +205,8 @@ def changes_of_spec(made: Resumption, spec: Loaded | None, limits: Limits | None
     if not changes:
         return None
     words = ["netspec", "diff", as_path(copy), as_path(Path(loaded.source.name))]
-    return f"{loaded.source.name} has changed ({'; '.join(changes)}) {told} (`{shell(words)}`)"
+    shown = f" (`{shell(words)}`)" if layers else ""  # it shows networks, and none of what differs in recipes alone
+    return f"{loaded.source.name} has changed ({'; '.join(changes)}) {told}{shown}"
 
 
 def edits(changes: Sequence[Change]) -> Iterator[Change]:

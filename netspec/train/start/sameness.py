@@ -42,7 +42,7 @@ def guard_same(folder: RunFolder, graph: Graph, free: Collection[str] = FREE) ->
     pairs = differing(was, now, free).items()
     changed = [f"`{key}` is {before}, not {after}" for key, (before, after) in pairs]
     if was["spec"]["sha256"] != now["spec"]["sha256"]:
-        words = ["netspec", "diff", as_path(folder.path / "spec.yaml"), as_path(graph.spec)]
+        words = ["diff", as_path(folder.path / "spec.yaml"), as_path(graph.spec)]
         changed.insert(0, f"its spec is another (`{shell(words)}`)")
     if not changed:
         return

@@ -160,6 +160,11 @@ class Checkpoints:
             message = str(fault).partition("\n")[0]
             raise EnvironmentFault(f"{path} is no checkpoint of netspec's: {message}") from None
 
+    def some_whole(self) -> bool:
+        """Return whether a checkpoint is whole, or none has been written yet."""
+        entries, _ = self._entries()
+        return not entries or any(self._newest(each, []) is not None for each in (entries, self._found()))
+
     def _newest(self, entries: list[dict[str, Any]], faults: list[str]) -> Path | None:
         """Return the last checkpoint that is as its digests say; append what is wrong with later ones to ``faults``."""
         for entry in reversed(entries):

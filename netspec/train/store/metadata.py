@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from netspec import zoo
-from netspec.diagnostics import Source, SpecError, TrainingFault, UsageError
+from netspec.diagnostics import EnvironmentFault, Source, SpecError, TrainingFault, UsageError
 from netspec.elaborate import Limits
 from netspec.files import write_text
 from netspec.graph import Graph
@@ -78,6 +78,15 @@ def begun_as(folder: RunFolder) -> Asked:
 def going_on(folder: RunFolder) -> str:
     """Return the command that resumes a run: its folder knows all that it was begun with, but plugins."""
     return shell(["netspec", "train", "--resume", as_path(folder.path), *plugin_words()])
+
+
+def cannot_go_on(folder: RunFolder) -> EnvironmentFault:
+    """Return the error about a run of which no checkpoint is whole, with the command that begins another like it."""
+    own = as_path(folder.path)
+    weights = ["--weights", own] if folder.best.is_file() else []
+    command = shell(["netspec", "train", own, *weights, *plugin_words()])
+    start = "from its best weights" if weights else "as it was begun"
+    return EnvironmentFault(f"no checkpoint in {folder.checkpoints} is whole; a new run, {start}:\n  {command}")
 
 
 def write_sources(loaded: Loaded, asked: Asked, folder: Path) -> dict[str, Any]:
