@@ -104,6 +104,15 @@ def test_they_are_those_of_torch():
     assert found[0].gradient == pytest.approx(model[0].weight.grad.square().mean().sqrt().item(), rel=1e-5)  # type: ignore[index]
 
 
+def test_a_block_of_bare_weights_is_a_layer(tmp_path: Path):
+    """As `transposed_linear` is one; a block with layers inside is none beside these."""
+    text = small.SPEC.replace("  - relu\n", "  - transposed_linear: {name: turned, out_features: 8}\n  - relu\n")
+    graph = small.graph(tmp_path, f"{text}init: {{turned.weight: {{normal: {{std: 0.1}}}}}}\n")
+    found = stats_at_start(small.begin(graph, tmp_path / "run").setup)
+    assert [each.path for each in found] == ["first", "turned", "head"]
+    assert all(each.gradient for each in found)
+
+
 def test_a_table_of_many_layers_stays_short():
     model, batch, objective = deep(nn.Sigmoid, 1.0, 60)
     lines = stats_table(activation_stats(model, objective, batch)).splitlines()
