@@ -153,7 +153,7 @@ def values_of(column: TableColumn, count: int, chance: np.random.Generator) -> I
         elif column.kind == "truth":
             yield str(chance.integers(2))
         else:
-            yield f"{chance.normal():.4f}"
+            yield round(float(chance.normal()), 4)
 
 
 def apart(ours: Answer, theirs: Answer) -> float:

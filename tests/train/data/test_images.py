@@ -68,7 +68,7 @@ def test_mistakes_name_the_file(tmp_path):
     told = "pets/dog/b.png is 8×6, but pets/cat/a.png is 4×6\n`size: [4, 6]` makes all of them equal"
     assert fault(Images(path="pets"), tmp_path) == told
     (tmp_path / "pets" / "cat" / "b.png").write_bytes(b"not an image")
-    told = "pets/cat/b.png cannot be read: it is no image"
+    told = "pets/cat/b.png cannot be read: it is no image\ntake it out, or save it anew"
     assert fault(Images(path="pets", size=4), tmp_path) == told
     assert fault(Images(path="pets"), tmp_path) == told
     whole = (tmp_path / "pets" / "cat" / "a.png").read_bytes()
@@ -76,6 +76,11 @@ def test_mistakes_name_the_file(tmp_path):
     told = fault(Images(path="pets", size=4), tmp_path)
     assert told.startswith("pets/cat/b.png cannot be read: ")
     assert "truncated" in told or "Truncated" in told
+    (tmp_path / "pets" / "dog" / "c.png").write_bytes(b"")
+    for keys in ({"size": 4}, {}):
+        (tmp_path / "pets" / "cat" / "b.png").write_bytes(b"not an image")
+        told = "pets/cat/b.png cannot be read: it is no image; 1 more cannot be read, `pets/dog/c.png`\n"
+        assert fault(Images(path="pets", **keys), tmp_path) == f"{told}take them out, or save them anew"
 
 
 @pytest.mark.parametrize("grey", [False, True])
@@ -91,7 +96,7 @@ def test_folders_that_are_not_as_they_should_be(tmp_path):
     write(tmp_path / "x" / "test" / "cow" / "a.png")
     assert fault(Images(path="x"), tmp_path) == "x/test/cow is a class of which there are no training images"
     (tmp_path / "y" / "cat").mkdir(parents=True)
-    assert fault(Images(path="y"), tmp_path) == "y/cat has no images"
+    assert fault(Images(path="y"), tmp_path) == "y/cat has no images\ntake the folder out, or put images into it"
     told = "y/cat has no folders\neach class has a folder of its images"
     assert fault(Images(path="y/cat"), tmp_path) == told
     assert fault(Images(path="z"), tmp_path) == "there is no z\npaths start at the folder of the spec"

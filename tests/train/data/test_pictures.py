@@ -298,4 +298,6 @@ def test_no_picture_starts_another_program(tmp_path):
     (tmp_path / "cat").mkdir()
     (tmp_path / "cat" / "1.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n")
     assert "EPS" not in decoder.FORMATS
-    assert fault(Images(path="."), tmp_path) == "cat/1.png cannot be read: it is no image"
+    assert fault(Images(path="."), tmp_path) == (
+        "cat/1.png cannot be read: it is no image\ntake it out, or save it anew"
+    )

@@ -75,6 +75,12 @@ def test_python_groups_thousands_as_they_are_read(numbers: list[int], marks: tup
          "`12.5`, but a number is expected\nwhere `.` stands before the decimals, say `decimal: '.'`"),
         ("x;y\n1.234,5;1\n1.2;2\n", {"decimal": ",", "thousands": "."},
          "`1.2`, but a number is expected\nwhere `.` stands before the decimals, say `decimal: '.'`"),
+        ("x;y\n1.234,5;1\nk.A.;2\n", {"decimal": ","},
+         "`k.A.`, but a number is expected\n`categories: one_hot`, or `ids`, takes words; `leave_out: [x]` does "
+         "without"),
+        ("x;y\n1.234,5;1\nk.A.;2\n1;3\n", {"decimal": ","},
+         "`k.A.`, but a number is expected\n`na_values` names what stands for a gap, which `missing: fill` fills; "
+         "`categorical: [x]` takes all values as words"),
         ("x;y\n1,23,456;1\n", {},
          "`1,23,456`, but a number is expected\nwrite it with `.` before its decimals, and no mark between its digits"),
         ("x,y\n$12,1\n", {}, "`$12`, but a number is expected\nwrite amounts without their currency"),

@@ -170,6 +170,25 @@ def test_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     }
 
 
+def test_tables_with_marks_and_dates_of_their_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The file knows how tables are written, and its values are those of the run."""
+    lines = [
+        f"{at % 9 + 1}.234,5;{'high' if at % 3 else 'k.A.'};{13 + at % 9}/0{1 + at % 9}/2020;{at % 2}"
+        for at in range(40)
+    ]
+    Path("people.csv").write_text("\n".join(["age;street;when;kind", *lines, "k.A.;low;20/01/2020;1"]) + "\n", "cp1252")
+    keys = "categories: ids, decimal: ',', na_values: [k.A.], encoding: cp1252"
+    text = (
+        PEOPLE.replace("categories: ids", keys)
+        .replace("num_embeddings: 4", "num_embeddings: 3")
+        .replace("[N, 7]", "[N, 5]")
+    )
+    run, file = exported(tmp_path, text)
+    Path("new.csv").write_bytes("age;street;when\n1.500;höher;03/04/2021\nk.A.;low;03/04/2021 10:30\n".encode("cp1252"))
+    for ours, theirs in zip(answers(capsys, run, "new.csv"), answers(capsys, file, "new.csv"), strict=True):
+        assert theirs["probabilities"] == pytest.approx(ours["probabilities"], rel=1e-5)
+
+
 @pytest.mark.parametrize("spec", [PRICES, YES])
 def test_rows_of_numbers(spec: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run, file = exported(tmp_path, spec)

@@ -70,11 +70,13 @@ def class_folders(root: Path, folder: Path) -> list[str]:
     return names
 
 
-def images_in(root: Path, folder: Path) -> list[Path]:
-    """The images of a class, those in folders inside it too, in the order of their paths. Raises ``DataFault``."""
+def images_in(root: Path, folder: Path, help: str | None = None) -> list[Path]:
+    """The images of a class, those in folders inside it too, in the order of their paths. Raises ``DataFault``, with
+    the repair ``help`` where there are none.
+    """
     images = sorted(_images(root, folder, ()))
     if not images:
-        raise DataFault(f"{shown(root, folder)} has no images")
+        raise DataFault(f"{shown(root, folder)} has no images", help)
     return images
 
 

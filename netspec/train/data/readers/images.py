@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -25,6 +27,7 @@ from netspec.train.data.readers.class_folders import class_folders, images_in, p
 from netspec.train.data.readers.decoder import Decoder, alike, shown
 from netspec.train.data.readers.transparency import told
 
+Made = TypeVar("Made")
 IN_MEMORY = 2**30
 """Bytes of images that are kept in memory; where there are more, all are read as they are needed."""
 
@@ -50,7 +53,7 @@ class ImageRows:
         """Return `image`, [n, C, H, W], and `label`, [n], of these rows. Raises ``DataFault``."""
         files = [self.files[number] for number in index.tolist()]
         with ThreadPoolExecutor(1 if get_worker_info() else os.cpu_count()) as pool:
-            images = list(pool.map(self.decoder, files))
+            images = _sound(files, list(pool.map(partial(_tried, self.decoder), files)), self.decoder)
         for file, image in zip(files, images):
             if image.shape != images[0].shape:
                 raise self.decoder.unequal(file, image.shape[1:], files[0], images[0].shape[1:])
@@ -96,6 +99,27 @@ def read(data_set: Images, folder: Path, known: Meaning | None = None) -> Data:
     return Data(columns, *given, {"label": words}, file=data_set.path, notes=notes, files=names)
 
 
+def _tried(read: Callable[[Path], Made], file: Path) -> Made | DataFault:
+    """Return what is read of a file, or its fault."""
+    try:
+        return read(file)
+    except DataFault as fault:
+        return fault
+
+
+def _sound(files: Sequence[Path], tried: Sequence[Made | DataFault], decoder: Decoder) -> list[Made]:
+    """Return what was read of files. Raises the fault of the first that cannot be read, which names the others."""
+    faults = {file: each for file, each in zip(files, tried) if isinstance(each, DataFault)}
+    if not faults:
+        return [each for each in tried if not isinstance(each, DataFault)]
+    first, *others = faults.values()
+    if not others:
+        raise DataFault(first.message, first.help or "take it out, or save it anew")
+    names = listed([shown(file, decoder.folder) for file in [*faults][1:]])
+    told = f"{first.message}; {len(others)} more cannot be read, {names}"
+    raise DataFault(told, first.help or "take them out, or save them anew")
+
+
 def _transparency(decoder: Decoder, files: Sequence[Path]) -> str | None:
     """Return what is said of transparent images; of very many files, of evenly spaced ones."""
     some = files[:: -(-len(files) // MOST_LOOKED_AT) or 1]
@@ -116,7 +140,7 @@ def _files(root: Path, words: Sequence[str], folder: Path, trained: Sequence[str
             if trained is not None:
                 raise DataFault(f"{what} that the network was not trained on", f"it knows {listed(trained)}")
             raise DataFault(f"{what} of which there are no training images")
-        own = images_in(root / name, folder)
+        own = images_in(root / name, folder, "take the folder out, or put images into it")
         files += own
         labels += [numbers[name]] * len(own)
     return files, torch.tensor(labels)
@@ -124,9 +148,9 @@ def _files(root: Path, words: Sequence[str], folder: Path, trained: Sequence[str
 
 def _sides(decoder: Decoder, files: Sequence[Path]) -> tuple[int, int]:
     """Return height and width of all images. Raises ``DataFault`` if they differ."""
-    first = decoder.sides(files[0])
-    for file in files if decoder.size is None else ():
-        own = decoder.sides(file)
+    some = files if decoder.size is None else files[:1]
+    first, *others = _sound(some, [_tried(decoder.sides, file) for file in some], decoder)
+    for file, own in zip(some[1:], others):
         if own != first:
             raise decoder.unequal(file, own, files[0], first)
     return first

@@ -61,6 +61,7 @@ def thousands_in(values: Iterable[Any], decimal: str) -> str | None:
     stand before decimals: `1,234` does not tell, and `1,234,567` or `1,234.5` does.
     """
     texts = [value.strip().translate(MARKS) for value in values if isinstance(value, str)]
+    texts = [text for text in texts if LIKE_A_NUMBER.fullmatch(text)]  # others are told for what they are
     for mark in THOUSANDS:
         with_mark = [text for text in texts if mark in text] if mark != decimal else []
         if with_mark and all(map(_grouped(decimal, mark).fullmatch, with_mark)):
