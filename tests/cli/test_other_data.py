@@ -156,10 +156,8 @@ def test_some_of_the_classes_of_images(capsys: pytest.CaptureFixture[str]):
     assert scores("pictures", "images: some", capsys)["rows"]["accuracy"] == 1.0
     pictures("parts/train", "dog")
     pictures("parts/test", "cat", "fox")
-    assert {part: each["accuracy"] for part, each in scores("pictures", "images: parts", capsys).items()} == {
-        "train": 1.0,
-        "test": 1.0,
-    }
+    made = scores("pictures", "images: parts", capsys)
+    assert {part: each["accuracy"] for part, each in made.items() if part != "classes"} == {"train": 1.0, "test": 1.0}
     pictures("owls", "dog", "owl")
     told = fault("pictures", "images: owls", capsys)
     assert "owls/owl is a class that the network was not trained on" in told
