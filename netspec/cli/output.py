@@ -11,6 +11,13 @@ from typing import Any, TextIO
 from netspec.text.streams import bare, takes_colours
 from netspec.text.wrapping import wrapped
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PAGES = (".html", ".htm")
+"""Endings of the names of pages."""
+
 
 def draw(table: Any, ascii: bool = False, **how: Any) -> None:
     """Print a text as wide as the terminal, coloured on a terminal only; in ASCII where its encoding lacks a sign."""
@@ -32,6 +39,17 @@ def say(text: str) -> None:
 
         text = text.translate(PLAIN_SIGNS)
     print(text, flush=True)
+
+
+def say_written(path: Path) -> None:
+    """Print that a file has been written, and how a page is looked at; nothing of a stream, which may be this one."""
+    from netspec.files import is_stream
+    from netspec.text.quoting import visible
+
+    if is_stream(path):
+        return
+    then = ": open it in a browser" if path.suffix.lower() in PAGES else ""
+    say(f"wrote {visible(str(path))}{then}")
 
 
 def _width() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,31 @@ def test_a_pipe_is_as_wide_as_one_says(monkeypatch: pytest.MonkeyPatch, capsys: 
     assert columns() == ["layer", "op", "output", "params", "MACs"]
     monkeypatch.setenv("COLUMNS", "120")
     assert columns() == ["layer", "op", "output", "params", "MACs", "share", "field", "kept", "line", "input"]
+
+
+WROTE = {
+    ("explorer", "net.html"): "wrote net.html: open it in a browser\n",
+    ("diagram", "net.mmd"): "wrote net.mmd\n",
+    ("diff", "net.html"): "wrote net.html: open it in a browser\n",
+    ("diff", "net.dot"): "wrote net.dot\n",
+}
+
+
+@pytest.mark.parametrize(("command", "name"), WROTE)
+def test_the_file_is_said_last(
+    command: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(tmp_path)
+    specs = ["lenet", "lenet_batch_norm"] if command == "diff" else ["lenet"]
+    assert main([command, *specs, "-o", name]) == 0
+    assert capsys.readouterr().out.splitlines(keepends=True)[-1] == WROTE[command, name]
+    assert Path(name).is_file()
+
+
+def test_nothing_is_said_in_a_stream_nor_in_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["explorer", "lenet", "-o", "/dev/null"]) == 0
+    assert capsys.readouterr().out == ""
+    page = tmp_path / "diff.html"
+    assert main(["diff", "lenet", "lenet_batch_norm", "--format", "json", "-o", str(page)]) == 0
+    assert json.loads(capsys.readouterr().out)
+    assert page.is_file()

@@ -48,7 +48,7 @@ def ended(folder: Path, words: list[str], shell: str = "", **more: Any) -> subpr
         (["check", "-", "--error-format", "sarif"], "<<<'netspec: 1' >/dev/full", 3, FULL),
         (["--help"], ">/dev/full", 3, FULL),
         (["shapes", "lenet"], ">&-", 3, "netspec: cannot write to the standard output: Bad file descriptor\n"),
-        (["explorer", "lenet", "-o", "x.html"], ">&- <&-", 0, ""),
+        (["emit", "source", "lenet", "-o", "x.py"], ">&- <&-", 0, ""),
         (["shapes", "nothing.yaml"], "2>/dev/full", 2, ""),
         (["shapes", "nothing.yaml"], "2>&-", 2, ""),
         (["check", "lenet"], "<&- >&- 2>&-", 3, ""),

@@ -31,6 +31,9 @@ def add(commands: Commands) -> None:
 def run(options: Namespace) -> None:
     """Draw the network into a file."""
     from netspec.cli.option_values import asked_graph, output_of
+    from netspec.cli.output import say_written
     from netspec.emit.diagram.write import write_diagram
 
-    write_diagram(asked_graph(options), output_of(options), options.depth, options.expand, options.direction)
+    graph, output = asked_graph(options), output_of(options)
+    write_diagram(graph, output, options.depth, options.expand, options.direction)
+    say_written(output)

@@ -28,8 +28,10 @@ def add(commands: Commands) -> None:
 def run(options: Namespace) -> None:
     """Write the page."""
     from netspec.cli.option_values import asked_graph, output_of, times_of
+    from netspec.cli.output import say_written
     from netspec.emit.explorer import explorer_page
     from netspec.files import write_text
 
-    graph = asked_graph(options)
-    write_text(output_of(options), explorer_page(graph, times=times_of(graph, options.times)))
+    graph, output = asked_graph(options), output_of(options)
+    write_text(output, explorer_page(graph, times=times_of(graph, options.times)))
+    say_written(output)

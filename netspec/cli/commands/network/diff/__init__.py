@@ -53,7 +53,7 @@ def add(commands: Commands) -> None:
     )
 
 
-PAGES, PICTURES = (".html", ".htm"), (".svg", ".png", ".pdf", ".dot")
+PICTURES = (".svg", ".png", ".pdf", ".dot")
 
 
 def run(options: Namespace) -> int:
@@ -62,7 +62,7 @@ def run(options: Namespace) -> int:
 
     from netspec.cli.commands.network.diff.sides import compared
     from netspec.cli.option_values import limits_of, overrides_of, sizes_of
-    from netspec.cli.output import draw
+    from netspec.cli.output import PAGES, draw, say_written
     from netspec.diagnostics import UsageError
     from netspec.emit.diff import Diff
 
@@ -78,11 +78,15 @@ def run(options: Namespace) -> int:
         draw(diff, ascii=options.ascii)
     if output is not None:
         _show(diff, output, options.depth)
+        if options.format == "text":  # JSON is all that its reader wants
+            say_written(output)
     return int(options.exit_code and not diff.is_empty)
 
 
 def _show(diff: Diff, path: Path, depth: int | None) -> None:
     """Write a page, or a picture, as the file's name says."""
+    from netspec.cli.output import PAGES
+
     if path.suffix.lower() in PAGES:
         from netspec.emit.explorer import comparison_page
         from netspec.files import write_text
