@@ -14,7 +14,9 @@ from netspec.diagnostics import SpecError
 from netspec.diagnostics.catalogue import CATALOGUE, PHASES, Explanation, complete
 from netspec.diagnostics.text import render_all
 from netspec.pipeline import load_spec
+from netspec.text.quoting import visible
 from sitemaker.page import Page, fence, link, prose
+from sitemaker.samples import whole
 from sitemaker.words import DIAGNOSTICS, linked
 
 INTRODUCTION = """\
@@ -88,19 +90,22 @@ def _wrong(entry: Explanation) -> str:
         notes.append(f"The file is saved as `{entry.encoding}`.\n")
     if entry.repeated > 1:
         notes.append(f"The last line stands there {entry.repeated:,} times.\n")
-    if len(entry.wrong) > LONGEST:
-        begins = fence(_readable(entry.wrong[:200]), "text")
-        return f"A file of {len(entry.wrong):,} characters, which begins so:\n\n{begins}"
-    return "\n".join([*others, fence(_readable(entry.wrong), title="net.yaml"), *notes])
+    text = _wrong_text(entry)
+    if len(text) > LONGEST:
+        begins = fence(visible(text[:200], "\n"), "text")
+        return f"A file of {len(text):,} characters, which begins so:\n\n{begins}"
+    return "\n".join([*others, fence(visible(text, "\n"), title="net.yaml"), *notes])
 
 
 def _right(entry: Explanation) -> str:
-    return fence(_readable(entry.right), title="net.yaml")
+    return fence(visible(whole(complete(entry.right)), "\n"), title="net.yaml")
 
 
-def _readable(text: str) -> str:
-    """A text with characters that cannot be seen as escapes."""
-    return "".join(each if each.isprintable() or each in "\n" else f"\\x{ord(each):02x}" for each in text)
+def _wrong_text(entry: Explanation) -> str:
+    """The wrong spec as a file; what stands there many times, once."""
+    if entry.whole:
+        return entry.wrong + "\n"
+    return entry.wrong if entry.repeated > 1 else whole(complete(entry.wrong))
 
 
 def said(entry: Explanation) -> str:
@@ -109,7 +114,7 @@ def said(entry: Explanation) -> str:
         for name, text in entry.beside:
             Path(name).parent.mkdir(exist_ok=True)
             Path(name).write_text(text, encoding="utf-8")
-        text = entry.wrong + "\n" if entry.whole else complete(entry.wrong, entry.repeated)
+        text = complete(entry.wrong, entry.repeated) if entry.repeated > 1 else _wrong_text(entry)
         Path("net.yaml").write_bytes(text.encode(entry.encoding))
         try:
             checked = check_loaded(load_spec(Path("net.yaml")))

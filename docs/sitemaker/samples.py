@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from netspec.emit.table import ShapeTable
 from netspec.graph import Graph, walk_state
 from netspec.pipeline import compile_loaded, load_source
 from netspec.reference.examples.complete import complete
+
+HEAD = ("netspec: 1$", "name: net$", r"inputs: \{", r"network: \[")
+"""The lines that a spec begins with, where each stands in a line."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +35,25 @@ class Sample:
 
 def sample(text: str) -> Sample:
     """Return what is made of an example, which need not be a whole spec."""
-    graph = compile_loaded(load_source(Source("net.yaml", complete(text))))
+    text = whole(complete(text))
+    graph = compile_loaded(load_source(Source("net.yaml", text)))
     table, _, footer = ShapeTable(graph).text().partition("\nparameters")
     nodes, opset = _onnx(graph)
     return Sample(text, _body(table), _classes(emit_source(graph).text), nodes, opset, _costs("parameters" + footer))
+
+
+def whole(text: str) -> str:
+    """Return a completed spec with its keys in the order in which people write them: header and inputs first.
+
+    A text whose first lines have their place, such as a directive of YAML or a document of its own, stays as it is.
+    """
+    if re.search(r"^(%|---)", text, re.MULTILINE):
+        return text
+    head = [found[0] for line in HEAD if (found := re.search(rf"^{line}.*\n", text, re.MULTILINE))]
+    rest = text
+    for line in head:
+        rest = rest.replace(line, "", 1)
+    return "".join(head) + rest
 
 
 def _body(table: str) -> str:

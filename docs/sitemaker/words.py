@@ -5,16 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache
+from inspect import signature
+from operator import attrgetter
 
 from netspec.diagnostics.catalogue import CATALOGUE
 from netspec.ops import OPS
+from netspec.recipes import ingredients
 from netspec.reference.coverage.table import torch_table
+from netspec.reference.examples.complete import complete
 from netspec.reference.registry import SECTIONS, Section
 from netspec.reference.show.types import type_text
 from netspec.reference.usage import used_in
 from netspec.reference.word import Word, WordArgument
 from sitemaker.page import Page, fence, link, prose, sentence, terms
-from sitemaker.samples import Sample, sample
+from sitemaker.samples import Sample, sample, whole
 
 FOLDERS = {
     "op": "reference/ops",
@@ -105,16 +109,37 @@ def _word_page(word: Word, group: str) -> Page:
     parts = [prose(word.doc), ""]
     is_built = word.kind in ("op", "block", "structure") and word.name != OPAQUE
     made = [sample(text) for text in word.examples] if is_built else []
-    parts += [_example(each) for each in made] or [fence(text) for text in word.examples]
+    parts += [_example(each) for each in made] or [
+        fence(whole(complete(text)), title="net.yaml") for text in word.examples
+    ]
     if word.arguments:
         title = "Keys" if word.kind == "structure" else "Arguments"
         needed = {argument.name for argument in word.arguments if argument.required}
-        parts += [f"## {title}", "", terms(_argument(each, needed) for each in word.arguments)]
+        parts += [f"## {title}", "", terms(_argument(each, needed) for each in _ordered(word))]
     if made:
         plain = min(made, key=lambda each: len(each.source))
         parts += [_costs(plain), _pytorch(word, plain), _onnx(plain)]
+    elif stands_for(word):
+        parts += ["## PyTorch", "", f"Stands for {', '.join(f'`{name}`' for name in stands_for(word))}.", ""]
     parts += ["## Facts", "", *_facts(word, path)]
     return Page(path, word.name, "\n".join(parts), group, first(word))
+
+
+def _ordered(word: Word) -> list[WordArgument]:
+    """The arguments of a word: those that are required first, then in torch's order, those that torch lacks last."""
+    order = _torch_arguments(OPS[word.name].torch) if word.kind == "op" else []
+    place = {name: at for at, name in enumerate(order)}
+    return sorted(word.arguments, key=lambda each: (not each.required, place.get(each.name, len(order))))
+
+
+def _torch_arguments(name: str | None) -> list[str]:
+    """The arguments of a class of torch's in their order; none of what is written in C, which does not say."""
+    import torch
+
+    try:
+        return [*signature(attrgetter(name or "")(torch)).parameters]
+    except (AttributeError, TypeError, ValueError):
+        return []
 
 
 def _example(made: Sample) -> str:
@@ -139,10 +164,21 @@ def _costs(made: Sample) -> str:
 
 def _pytorch(word: Word, made: Sample) -> str:
     lines = ["## PyTorch", ""]
-    covered = [row.name for row in torch_table() if f"`{word.name}`" in row.text.split(" and ")[0].split(", ")[:1]]
-    if word.kind == "op" and covered:
-        lines += [f"Stands for {', '.join(f'`{name}`' for name in covered)}.", ""]
+    if word.kind == "op" and stands_for(word):
+        lines += [f"Stands for {', '.join(f'`{name}`' for name in stands_for(word))}.", ""]
     return "\n".join([*lines, fence(made.source, "python", "netspec source net.yaml")])
+
+
+def stands_for(word: Word) -> list[str]:
+    """Return torch's names of an op, a loss, an optimizer or a schedule."""
+    if word.kind == "optimizer":
+        name = str(vars(ingredients("optimizer")[word.name])["torch"])
+        return [name.removeprefix("torch.")] if name.startswith("torch.") else []
+    if word.kind == "schedule":
+        name = f"optim.lr_scheduler.{ingredients('schedule')[word.name].__name__}"
+        return [name] if _torch_arguments(name) else []
+    named = f"loss `{word.name}`" if word.kind == "loss" else f"`{word.name}`"
+    return [row.name for row in torch_table() if named in row.text.split(" and ")[0].split(", ")[:1]]
 
 
 def _onnx(made: Sample) -> str:
@@ -165,6 +201,8 @@ def _facts(word: Word, path: str) -> Iterator[str]:
             yield f"- **Every step** also takes {linked(path, [each.strip(' `') for each in text.split(',')])}"
         else:
             yield f"- **{title.capitalize()}** {text}"
+    if word.kind == "schedule":
+        yield f"- **Moves** the learning rate, `lr`, of {linked(path, [*ingredients('optimizer')], 'optimizer')}"
     if used := used_in(word.name):
         yield f"- **Used in** {', '.join(link(path, f'reference/zoo/{name}.md', name) for name in used)}"
     if word.related:
