@@ -78,7 +78,7 @@ def check_expectation(spec: Spec, variant: str | None, graph: Graph, report: Rep
     for name, node in (expect.outputs or {}).items():
         if name not in graph.outputs:
             help = did_you_mean(name, graph.outputs)
-            reader.error("expectation-failed", f"{graph.name} has no output `{name}`", node.span, help=help)
+            reader.error("expectation-failed", f"{graph.name}: there is no output `{name}`", node.span, help=help)
             continue
         shape = graph.outputs[name].value.shape
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -29,8 +30,14 @@ from netspec.text.quoting import visible
 NAME = "spec.yaml"
 """The name that the text of a page goes by."""
 
+YOURS = "yours"
+"""The name of an edited network beside the one of the zoo that it was made from, whose name it still has."""
+
 OF_DISK = ("missing-data",)
 """Warnings about files, which a page has none of."""
+
+EXPECTATION = "expectation-failed"
+"""The id of what a network was expected to be. Whoever edits a network makes another one of it: that is no error."""
 
 Json = dict[str, Any]
 
@@ -67,9 +74,18 @@ class Session:
             "variants": [] if built is None else [name or "" for name in built.graphs],
             "name": "" if built is None else self._graph(variant).name,
             "totals": [] if built is None else _totals(self._graph(variant)),
-            "problems": [self._problem(each) for each in self.document.diagnostics if each.id not in OF_DISK],
+            "problems": [self._problem(each) for each in self._found(self.document, variant)],
             "hints": [[self.offsets.end_of(line), shape] for line, shape in shapes],
         }
+
+    def _found(self, document: Document, variant: str) -> list[Diagnostic]:
+        """Return what a check has found, with one note in the place of all that differs from what is expected."""
+        differing = [each for each in document.diagnostics if each.id == EXPECTATION]
+        others = [each for each in document.diagnostics if each.id not in (EXPECTATION, *OF_DISK)]
+        if document.built is None or not differing:
+            return others
+        names = [graph.name for graph in document.built.graphs.values()]
+        return [*others, _as_note(differing, self._graph(variant).name, names)]
 
     def _problem(self, found: Diagnostic) -> Json:
         """Return a diagnostic as the page shows it; one in another file stands at the top."""
@@ -157,7 +173,8 @@ class Session:
         from netspec.emit.diff import Diff
         from netspec.emit.explorer import comparison_page
 
-        diff = Diff(_of_zoo(against), self._graph(variant))
+        old, new = _of_zoo(against), self._graph(variant)
+        diff = Diff(old, replace(new, name=YOURS) if new.name == old.name else new)
         return {"html": comparison_page(diff, is_embedded=is_embedded), "same": diff.is_empty}
 
     def _graph(self, variant: str) -> Graph:
@@ -177,6 +194,18 @@ def _words() -> Iterator[object]:
 
     for op in OPS.values():
         yield described_arguments(op)
+
+
+def _as_note(differing: list[Diagnostic], shown: str, names: list[str]) -> Diagnostic:
+    """Return the first difference of the variant that is shown, else of another, with how many variants more differ."""
+    firsts = {name: each for name in names for each in reversed(differing) if each.message.startswith(f"{name}: ")}
+    name = shown if shown in firsts else next(iter(firsts))
+    whose, more = "" if name == shown else f"{name} ", len(firsts) - 1
+    rest = f" (and {more} other variant{'s' if more > 1 else ''})" if more else ""
+    what = firsts[name].message.removeprefix(f"{name}: ")
+    return replace(
+        firsts[name], message=f"{whose}differs from what the spec expects: {what}{rest}", severity="note", notes=()
+    )
 
 
 def _totals(graph: Graph) -> list[list[str]]:

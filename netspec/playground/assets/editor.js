@@ -67,6 +67,7 @@ const theme = EditorView.theme({
   ".cm-diagnostic": { padding: "7px 10px", fontFamily: "var(--sans)", fontSize: "12.5px", whiteSpace: "pre-wrap", maxWidth: "62ch" },
   ".cm-diagnostic-error": { borderLeftColor: "var(--bad)" },
   ".cm-diagnostic-warning": { borderLeftColor: "var(--lit-edge)" },
+  ".cm-diagnostic-info": { borderLeftColor: "var(--pale)" },
   ".cm-diagnosticAction": { padding: "1px 8px", borderRadius: "5px", background: "var(--accent)", color: "var(--surface)", fontFamily: "var(--mono)", fontSize: "11.5px" },
   ".cm-lintRange": { backgroundPosition: "left bottom", backgroundRepeat: "repeat-x", paddingBottom: "2px" },
 });
@@ -183,6 +184,8 @@ const offering = EditorView.updateListener.of((update) => {
 
 const accessible = EditorView.contentAttributes.of({ "aria-label": "Spec, in YAML", "aria-describedby": "keys", spellcheck: "false", tabindex: "0" });
 
+const MARGIN = 24;
+
 const lineOf = (state) => state.doc.lineAt(state.selection.main.head).number;
 
 /**
@@ -209,6 +212,17 @@ export class Editor {
       keymap.of([{ key: "Tab", run: acceptCompletion }, ...closeBracketsKeymap, ...completionKeymap, ...lintKeymap, ...foldKeymap, ...searchKeymap, ...historyKeymap, ...defaultKeymap, indentWithTab]),
     ];
     this.view = new EditorView({ parent: place, state: this.stateOf("") });
+    this.height = place.clientHeight;
+    new ResizeObserver(() => this.resize(place.clientHeight)).observe(place);
+  }
+
+  /** Keep the cursor in sight where less is seen than before, as when problems come to be listed below. */
+  resize(height) {
+    const before = this.height;
+    this.height = height;
+    const { head } = this.view.state.selection.main;
+    const bottom = (this.view.coordsAtPos(head)?.bottom ?? 0) - this.view.dom.getBoundingClientRect().top;
+    if (bottom > height && bottom <= before) this.view.dispatch({ effects: EditorView.scrollIntoView(head, { yMargin: MARGIN }) });
   }
 
   stateOf(text) {
@@ -236,7 +250,7 @@ export class Editor {
     const found = problems.map(({ from, to, severity, text, id, repair }) => ({
       from: Math.min(from, length),
       to: Math.min(to, length),
-      severity,
+      severity: severity === "note" ? "info" : severity,
       message: text,
       source: id,
       actions: repair ? [{ name: repair.word, apply: (_, now) => this.repair(repair, now - from) }] : [],

@@ -6,6 +6,13 @@ const dialog = document.getElementById("gallery");
 const field = document.getElementById("wanted");
 const list = document.getElementById("offers");
 
+/** How well a name meets what is wanted: it is that, begins with it, has it in it, or has it not. */
+function rank(name, wanted) {
+  const at = name.toLowerCase().indexOf(wanted);
+  if (at < 0) return 3;
+  return at ? 2 : Number(wanted && name.length > wanted.length);
+}
+
 export class Gallery {
   /** `onChoice` is told the example that is chosen, and its variant. */
   constructor(groups, onChoice) {
@@ -35,23 +42,25 @@ export class Gallery {
     return family ? { item: family, variant: name } : null;
   }
 
-  /** What a group offers for the words that are searched: its items, and of those the variants that have the words. */
+  /** What a group offers for the words that are searched, the best first: its items, and the variants that have them. */
   offersOf(items) {
     const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
     const has = (text) => words.every((word) => text.toLowerCase().includes(word));
-    return items.flatMap((item) => {
+    const offers = items.flatMap((item) => {
       const variants = words.length ? (item.variants ?? []).filter(has) : [];
       const own = has(`${item.name} ${item.doc}`) ? [{ item, variant: "" }] : [];
       return [...own, ...variants.map((variant) => ({ item, variant }))];
     });
+    const wanted = words.join("_");
+    for (const offer of offers) offer.rank = rank(offer.variant || offer.item.name, wanted);
+    return offers.sort((one, other) => one.rank - other.rank);
   }
 
   draw() {
     this.offers = [];
     list.replaceChildren();
-    for (const { title, items } of this.groups) {
-      const offers = this.offersOf(items);
-      if (!offers.length) continue;
+    const found = this.groups.map(({ title, items }) => ({ title, offers: this.offersOf(items) })).filter(({ offers }) => offers.length);
+    for (const { title, offers } of found.sort((one, other) => one.offers[0].rank - other.offers[0].rank)) {
       const group = element("div", { role: "group", "aria-label": title }, element("h2", { role: "presentation" }, title));
       for (const offer of offers) group.append(this.option(offer));
       list.append(group);

@@ -1,5 +1,6 @@
 // What holds the page together: a spec is typed, netspec reads it, and the view that is open shows what it makes.
 
+import { columnsIn, explain } from "./columns.js";
 import { Editor, Listing } from "./editor.js";
 import { Frame } from "./frame.js";
 import { Gallery } from "./gallery.js";
@@ -13,6 +14,7 @@ const FIRST = "lenet";
 const QUIET = 25;
 const FILES = { table: "txt", diagram: "svg", source: "py", explorer: "html", diff: "html" };
 const VIEWS = Object.keys(FILES);
+const NOUNS = { table: "table", diagram: "diagram", source: "PyTorch source", explorer: "explorer", diff: "comparison" };
 
 const byId = (id) => document.getElementById(id);
 
@@ -67,10 +69,12 @@ async function read() {
     setBusy(true);
     try {
       const found = await ask("read", text, isNew, state.variant);
+      const isFirst = isNew;
       isNew = false;
       if (text !== state.text) continue;
       state.read = { ...found, text };
       showRead();
+      if (isFirst && isNarrow.matches && !found.variants.length) place("spec"); // a view has nothing to show
       await showView();
       performance.measure("edit", { start: since || performance.now() });
     } catch (error) {
@@ -96,8 +100,7 @@ function showState(stage, told = "") {
 function showRead() {
   const { problems, variants, fresh, totals } = state.read;
   editor.show(state.read);
-  const errors = problems.filter(({ severity }) => severity === "error").length;
-  const warnings = problems.length - errors;
+  const [errors, warnings] = ["error", "warning"].map((kind) => problems.filter(({ severity }) => severity === kind).length);
   const counted = (count, what) => (count ? [`${count} ${what}${count > 1 ? "s" : ""}`] : []);
   byId("state").dataset.state = errors ? "wrong" : warnings ? "warned" : "right";
   byId("state").textContent = [...counted(errors, "error"), ...counted(warnings, "warning")].join(", ") || "no errors";
@@ -167,12 +170,13 @@ const frames = { explorer: new Frame(panel("explorer"), "Explorer", onLine), dif
 
 const SHOW = {
   async table() {
-    const { lines, rows } = await askOfOpen("table", state.variant, columns());
+    const { lines, rows } = await askOfOpen("table", state.variant, columnsIn(panel("table")));
     pages.set("table", lines.map((line) => line.map(([text]) => text).join("")).join("\n") + "\n");
     const spans = (line) => line.map(([text, style]) => (style ? element("span", { class: style }, text) : text));
     table.replaceChildren(...lines.map((line, at) => element("span", { class: "row", "data-line": rows[at] || "" }, ...spans(line), "\n")));
+    explain(table);
     lightRows();
-    panel("table").dataset.columns = columns();
+    panel("table").dataset.columns = columnsIn(panel("table"));
   },
   async diagram() {
     const { dot } = await askOfOpen("diagram", state.variant);
@@ -208,23 +212,14 @@ function lightRows() {
   for (const row of table.children) row.classList.toggle("lit", row.dataset.line === String(editor.line) && editor.line > 1);
 }
 
-/** The columns that the table's panel has room for. */
-function columns() {
-  const probe = element("span", {}, "0".repeat(100));
-  table.append(probe);
-  const each = probe.getBoundingClientRect().width / 100;
-  probe.remove();
-  const room = panel("table").clientWidth - 2 * parseFloat(getComputedStyle(panel("table")).paddingLeft);
-  return each && room > 0 ? Math.max(48, Math.min(160, Math.floor(room / each))) : 80;
-}
-
 /** Bring the open view up to date with what was read last. */
 async function showView() {
   const { view } = state;
   const isEmpty = state.read && !state.read.variants.length;
   byId("empty").hidden = !isEmpty;
+  byId("empty").textContent = `The ${NOUNS[view]} appears here once the spec has no errors.`;
   if (isEmpty || !state.read) return showFault(state.notice);
-  const key = JSON.stringify([state.read.built, state.variant, view === "table" && columns(), view === "diff" && byId("against").value]);
+  const key = JSON.stringify([state.read.built, state.variant, view === "table" && columnsIn(panel("table")), view === "diff" && byId("against").value]);
   if (shown.get(view) === key) return showFault(state.notice);
   shown.set(view, key);
   try {
