@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -99,6 +100,37 @@ def test_data_that_are_not_there_are_no_matter(ask: Asked):
     assert ask("read", SMALL.replace("3}", "1}") + train, True, "")["problems"] == []
 
 
+def of_zoo(name: str) -> str:
+    return (zoo.folder() / f"{name}.yaml").read_text("utf-8")
+
+
+def test_what_an_edited_network_was_expected_to_be_is_one_note_on_the_variant_that_is_shown(ask: Asked):
+    text = of_zoo("resnet").replace("out_channels: 64", "out_channels: 32")
+    for variant, expected in (("resnet18", "11,689,512"), ("resnet50", "25,557,032")):
+        found = ask("read", text, True, variant)
+        (note,) = found["problems"]
+        params = found["totals"][0][2]
+        what = f"parameters are {params}, not {expected} (and 4 other variants)"
+        assert note["message"] == f"differs from what the spec expects: {what}"
+        assert note["severity"] == "note"
+        assert f"{variant}:" in text.split("\n")[note["line"] - 1]
+        assert found["fresh"]
+
+
+def test_what_another_variant_was_expected_to_be_names_that_one(ask: Asked):
+    text = SMALL + "variants: {a: {}, b: {expect: {params: 1, macs: 12}}, c: {expect: {outputs: {y: [N]}}}}\n"
+    (note,) = ask("read", text, True, "a")["problems"]
+    what = "parameters are 15, not 1 (and 1 other variant)"
+    assert note["message"] == f"b differs from what the spec expects: {what}"
+    (note,) = ask("read", text, True, "c")["problems"]
+    assert note["message"].startswith("differs from what the spec expects: there is no output `y`")
+
+
+def test_an_expectation_that_cannot_be_read_is_an_error(ask: Asked):
+    (problem,) = ask("read", SMALL + "expect: {params: 3 MB}\n", True, "")["problems"]
+    assert (problem["id"], problem["severity"]) == ("bad-value", "error")
+
+
 def test_words_are_offered_at_a_place_and_replace_what_is_there(ask: Asked):
     ask("read", SMALL, True, "")
     text = "# 😀\n" + SMALL + "  - batch_n"
@@ -127,6 +159,14 @@ def test_a_difference_names_the_file_of_the_zoo_alone(ask: Asked):
     page = ask("difference", "", "lenet", True)["html"]
     assert str(zoo.folder()) not in page
     assert "no spec file or zoo entry" in ask.fault("difference", "", "nothing", True)
+
+
+def test_an_edited_network_of_the_zoo_is_yours_beside_it(ask: Asked):
+    text = of_zoo("lenet").replace("kernel_size: 5", "kernel_size: 3")
+    ask("read", text, True, "")
+    for against, names in (("lenet", ["lenet", "yours"]), ("resnet18", ["resnet18", "lenet"])):
+        (sides,) = re.findall(r'"sides":(\[.*?\])', ask("difference", "", against, True)["html"])
+        assert json.loads(sides) == names
 
 
 def test_what_is_told_later_is_read_ahead_a_little_at_a_time(ask: Asked):
