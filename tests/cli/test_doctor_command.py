@@ -6,6 +6,7 @@ import json
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def test_all_that_is_needed_is_there(capsys: pytest.CaptureFixture[str]):
     assert main(["doctor"]) == 0
     told = capsys.readouterr().out
     assert torch.__version__ in told
-    assert told.endswith("netspec can work here.\n")
+    assert told.rpartition("\n\n")[2].startswith("netspec works here")
     assert max(map(len, told.splitlines())) <= 80
 
 
@@ -60,7 +61,28 @@ def test_what_is_missing_or_too_old_is_a_fault(versions: dict[str, str | None], 
 def test_a_missing_extra_is_none(versions: dict[str, str | None], capsys: pytest.CaptureFixture[str]):
     versions |= {"safetensors": None}
     assert main(["doctor"]) == 0
-    assert "training: `pip install 'netspec[train]'`" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "training: `pip install 'netspec[train]'`" in told
+    assert "training (safetensors)" in told.rpartition("netspec works here, but for: ")[2]
+
+
+def test_lines_are_given_as_they_are_known(monkeypatch: pytest.MonkeyPatch):
+    """Before the trial of a package are the lines of those before it; a trial is made once."""
+    asked = []
+
+    def tried(names: list[str]) -> Iterator[ImportTrial]:
+        for name in names:
+            asked.append(name)
+            yield ImportTrial(name)
+
+    monkeypatch.setattr(trials, "tried", tried)
+    lines = installation.Installation.find().lines()
+    assert next(lines).startswith("netspec ")
+    assert asked == []
+    told = next(line for line in lines if line.startswith("  "))
+    assert [installation.module_of(told.split()[0])] == asked
+    assert len([*lines]) > 10
+    assert len(asked) == len({*asked})
 
 
 def test_one_of_two_packages_of_onnxruntime_is_enough(versions: dict[str, str | None]):
@@ -86,7 +108,7 @@ def test_a_package_that_does_not_load_is_told(name: str, tmp_path: Path, monkeyp
     code, told = BROKEN[name]
     (tmp_path / f"{name}.py").write_text(code)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    found = trials.tried(["yaml", name, "PIL"])
+    found = {trial.module: trial for trial in trials.tried(["yaml", name, "PIL"])}
     assert [*found] == ["yaml", name, "PIL"]
     assert told in (found[name].fault or "")
     assert found["yaml"].fault is found["PIL"].fault is None
@@ -95,9 +117,7 @@ def test_a_package_that_does_not_load_is_told(name: str, tmp_path: Path, monkeyp
 def test_faults_of_what_all_need_are_netspec_s(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     given = {"onnx": "libprotobuf.so.3: cannot open shared object file", "torchvision": "libjpeg.so.62"}
     given |= {"torch": "there is not enough memory to load it"}
-    monkeypatch.setattr(
-        installation, "tried", lambda names: {name: ImportTrial(name, given.get(name)) for name in names}
-    )
+    monkeypatch.setattr(trials, "tried", lambda names: (ImportTrial(name, given.get(name)) for name in names))
     assert main(["doctor"]) == 3
     told = capsys.readouterr().out
     assert "onnx is installed, but does not load: libprotobuf.so.3: cannot open" in told
@@ -105,7 +125,8 @@ def test_faults_of_what_all_need_are_netspec_s(monkeypatch: pytest.MonkeyPatch, 
     assert "does not load: libjpeg.so.62" in told
     del given["onnx"], given["torch"]
     assert main(["doctor"]) == 0
-    assert capsys.readouterr().out.endswith("netspec can work here.\n")
+    assert "netspec works here, but for: " in (told := capsys.readouterr().out)
+    assert "torchvision" in told.rpartition("but for: ")[2]
 
 
 @pytest.mark.slow

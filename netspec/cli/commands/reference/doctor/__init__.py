@@ -28,7 +28,12 @@ def run(options: Namespace) -> int:
     from netspec.cli.commands.reference.doctor.installation import Installation
     from netspec.cli.output import say, status
 
-    with status("trying the packages"):
-        found = Installation.find()
-    say(found.to_json() if options.format == "json" else found.text())
+    found = Installation.find()
+    if options.format == "json":
+        with status("trying the packages"):
+            record = found.to_json()
+        say(record)
+    else:
+        for line in found.lines():
+            say(line)
     return 3 if found.faults else 0

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, requires, version
 from textwrap import wrap
+from typing import Any
 
 from packaging.requirements import Requirement
 
-from netspec.cli.commands.reference.doctor.trials import tried
+from netspec.cli.commands.reference.doctor.trials import Trials
 from netspec.diagnostics import EnvironmentFault
 from netspec.emit.diagram.render import renderers
 from netspec.text.quantities import short_bytes
@@ -51,45 +52,45 @@ class Package:
 
 @dataclass(frozen=True)
 class Installation:
-    """The state of an installation. ``devices`` are the GPUs, ``runtimes`` the execution providers of onnxruntime;
-    ``renderer`` draws pictures; ``broken`` are packages that are installed but do not load, with their reasons;
-    ``limited`` those that load in part.
+    """The state of an installation. ``renderer`` draws pictures; ``trials`` are those of the packages' imports, which
+    take their time: lines are given as these are known.
     """
 
     netspec: str
     python: str
     system: str
     cores: int
-    free_memory: int | None
     packages: Sequence[Package]
-    broken: dict[str, str]
-    limited: dict[str, str]
-    devices: Sequence[str]
-    cuda: str | None
-    runtimes: Sequence[str]
     renderer: str | None
+    trials: Trials
 
     @classmethod
     def find(cls) -> Installation:
         """Look at this machine. Raises ``EnvironmentFault`` if netspec is not installed as a package."""
         packages = [*_packages()]
-        modules = {module_of(each.name): each.name for each in packages if each.found and each.name not in PROGRAMS}
-        trials = tried([*modules])
-        seen = {name: value for trial in trials.values() for name, value in trial.seen.items()}
+        modules = dict.fromkeys(module_of(each.name) for each in packages if each.found and each.name not in PROGRAMS)
         return cls(
             __version__,
             platform.python_version(),
             f"{platform.system()} {platform.machine()}",
             len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-            seen.get("free_memory"),
             packages,
-            {modules[name]: trial.fault for name, trial in trials.items() if trial.fault is not None},
-            {name: seen[name] for name in ("torchvision",) if name in seen},
-            seen.get("devices", []),
-            seen.get("cuda"),
-            seen.get("runtimes", []),
             next(iter(renderers("svg")), None),
+            Trials([*modules]),
         )
+
+    def fault_of(self, package: Package) -> str | None:
+        """Return the reason why a package that is installed does not load."""
+        trial = self.trials.of(module_of(package.name)) if package.found else None
+        return None if trial is None else trial.fault
+
+    def limit_of(self, package: Package) -> str | None:
+        """Return the reason why a package loads only in part."""
+        return None if package.found is None else self._seen(module_of(package.name)).get(package.name)
+
+    def _seen(self, module: str) -> Mapping[str, Any]:
+        trial = self.trials.of(module)
+        return {} if trial is None else trial.seen
 
     @cached_property
     def faults(self) -> list[str]:
@@ -101,24 +102,47 @@ class Installation:
                 for each in lacking
             ),
             *(
-                f"{each.name} is installed, but does not load: {self.broken[each.name]}"
+                f"{each.name} is installed, but does not load: {fault}"
                 for each in self.packages
-                if not each.extra and each.name in self.broken
+                if not each.extra and (fault := self.fault_of(each))
             ),
         ]
 
+    @cached_property
+    def lacks(self) -> list[str]:
+        """The purposes that what is installed does not serve in all, each with the packages that are wanting."""
+        wanting: dict[str, list[str]] = {}
+        for each in self.packages:
+            if each.extra not in ("", "dot") and (not each.suits or self.fault_of(each)):
+                wanting.setdefault(each.extra, []).append(each.name)
+        purposes = [f"{PURPOSES[extra]} ({', '.join(names)})" for extra, names in wanting.items()]
+        return purposes if self.renderer else ["pictures", *purposes]
+
     def to_json(self) -> str:
         """Return all of it as JSON."""
-        return json.dumps({**asdict(self), "faults": self.faults}, indent=2)
+        faults = {each.name: fault for each in self.packages if (fault := self.fault_of(each))}
+        record = {
+            "netspec": self.netspec,
+            "python": self.python,
+            "system": self.system,
+            "cores": self.cores,
+            "free_memory": self._seen("torch").get("free_memory"),
+            "packages": [asdict(each) for each in self.packages],
+            "broken": faults,
+            "limited": {each.name: limit for each in self.packages if (limit := self.limit_of(each))},
+            "devices": self._seen("torch").get("devices", []),
+            "cuda": self._seen("torch").get("cuda"),
+            "runtimes": self._seen("onnxruntime").get("runtimes", []),
+            "renderer": self.renderer,
+            "faults": self.faults,
+            "lacks": self.lacks,
+        }
+        return json.dumps(record, indent=2)
 
-    def text(self) -> str:
-        """Return all of it as lines of at most 80 columns, the faults last."""
-        return "\n".join(self._lines())
-
-    def _lines(self) -> Iterator[str]:
-        memory = "" if self.free_memory is None else f", {short_bytes(self.free_memory)} of memory free"
+    def lines(self) -> Iterator[str]:
+        """Give all of it as lines of at most 80 columns, each as soon as it is known; the faults last."""
         cores = f"{self.cores} processor{'s' * (self.cores != 1)}"
-        yield f"netspec {self.netspec}, Python {self.python}, {self.system}, {cores}{memory}"
+        yield f"netspec {self.netspec}, Python {self.python}, {self.system}, {cores}"
         for extra, purpose in PURPOSES.items():
             packages = [each for each in self.packages if each.extra == extra]
             if not packages:
@@ -127,24 +151,43 @@ class Installation:
             missing = extra and not all(each.suits for each in packages)
             yield purpose + (f": `pip install 'netspec[{extra}]'`" if missing else "")
             for each in packages:
-                state = "missing" if each.found is None else each.found
-                yield f"  {each.name:<20} {state}" + ("" if each.suits else f", {each.wanted} is needed")
-                if each.name in self.broken or each.name in self.limited:
-                    told = f"does not load: {self.broken[each.name]}" if each.name in self.broken else None
-                    yield from (f"{'':23}{line}" for line in wrap(told or self.limited[each.name], 57))
+                yield from self._told(each)
         yield ""
+        yield from self._machine()
+        yield ""
+        yield from self._verdict()
+
+    def _told(self, package: Package) -> Iterator[str]:
+        fault, state = self.fault_of(package), "missing" if package.found is None else package.found
+        yield f"  {package.name:<20} {state}" + ("" if package.suits else f", {package.wanted} is needed")
+        told = f"does not load: {fault}" if fault else self.limit_of(package)
+        yield from (f"{'':23}{line}" for line in wrap(told or "", 57))
+
+    def _machine(self) -> Iterator[str]:
+        memory = self._seen("torch").get("free_memory")
+        if memory is not None:
+            yield f"{'memory':<22} {short_bytes(memory)} free"
         yield f"{'GPU':<22} {self._gpus()}"
-        yield f"{'onnxruntime built for':<22} {', '.join(self.runtimes) or 'nothing'}"
+        runtimes = self._seen("onnxruntime").get("runtimes", [])
+        yield f"{'onnxruntime built for':<22} {', '.join(runtimes) or 'nothing'}"
         yield f"{'pictures':<22} {self.renderer or 'none: Graphviz (graphviz.org), or the extra `dot`'}"
-        yield ""
-        yield from self.faults or ["netspec can work here."]
+
+    def _verdict(self) -> Iterator[str]:
+        if self.faults:
+            yield from self.faults
+        elif self.lacks:
+            yield from wrap(f"netspec works here, but for: {'; '.join(self.lacks)}.", 80)
+        else:
+            yield "netspec works here."
 
     def _gpus(self) -> str:
-        if self.devices:
-            return ", ".join(self.devices)
-        if "torch" in self.broken:
-            return "not known, as torch does not load"
-        return "none; torch is built " + ("without CUDA" if self.cuda is None else f"for CUDA {self.cuda}")
+        torch = self.trials.of("torch")
+        if torch is None or torch.fault:
+            return "not known, as torch " + ("is missing" if torch is None else "does not load")
+        if torch.seen.get("devices"):
+            return ", ".join(torch.seen["devices"])
+        cuda = torch.seen.get("cuda")
+        return "none; torch is built " + ("without CUDA" if cuda is None else f"for CUDA {cuda}")
 
 
 def module_of(package: str) -> str:

@@ -6,14 +6,16 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
 from typing import Any
 
 PROBE = "netspec.cli.commands.reference.doctor.probe"
 LONGEST = 120
-"""Seconds after which an import is given up."""
+"""Seconds after which a process that imports is given up."""
 
 
 @dataclass(frozen=True)
@@ -25,34 +27,67 @@ class ImportTrial:
     seen: Mapping[str, Any] = field(default_factory=dict)
 
 
-def tried(modules: Sequence[str]) -> dict[str, ImportTrial]:
-    """Return the trial of each module. They share a process up to the first that fails, which is then tried as the
-    first of a process of its own: only what fails there is at fault itself.
+class Trials:
+    """The trials of modules, each made when it is asked for first, in their order."""
+
+    def __init__(self, modules: Sequence[str]):
+        self._to_come = tried(modules)
+        self._known: dict[str, ImportTrial] = {}
+
+    def of(self, module: str) -> ImportTrial | None:
+        """Return the trial of a module, or ``None`` of one that is not tried."""
+        while module not in self._known and (trial := next(self._to_come, None)):
+            self._known[trial.module] = trial
+        return self._known.get(module)
+
+
+def tried(modules: Sequence[str]) -> Iterator[ImportTrial]:
+    """Give the trial of each module as soon as it is known. They share a process up to the first that fails, which is
+    then tried as the first of a process of its own: only what fails there is at fault itself.
     """
-    found: dict[str, ImportTrial] = {}
     left = [*modules]
     while left:
-        trials, end = _in_a_process(left)
-        good = [*takewhile(lambda trial: trial.fault is None, trials)]
-        found |= {trial.module: trial for trial in good}
-        left = left[len(good) :]
-        if left and not good:
-            found[left[0]] = trials[0] if trials else ImportTrial(left[0], end)
-            left = left[1:]
-    return found
+        first = left[0]
+        for trial in _in_a_process(left):
+            if trial.fault is None or trial.module == first:
+                yield trial
+                left = left[1:]
+            if trial.fault is not None:
+                break
 
 
-def _in_a_process(modules: Sequence[str]) -> tuple[list[ImportTrial], str]:
-    """Return the trials that a process comes to, and how it ended."""
+def _in_a_process(modules: Sequence[str]) -> Iterator[ImportTrial]:
+    """Give the trials that a process comes to; the last is that of the module at which it ended, if it did."""
     words = [sys.executable, "-P", "-m", PROBE, *modules]  # -P: nothing is imported from the working folder
-    try:
-        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LONGEST)
-        out, end = done.stdout, _ended(done.returncode, done.stderr)
-    except subprocess.TimeoutExpired as error:
-        out, end = _text(error.stdout), f"it is not imported within {LONGEST} seconds"
-    except OSError as error:
-        return [], f"no process can be started to import it: {error.strerror}"
-    return [ImportTrial(**json.loads(line)) for line in out.splitlines() if line.endswith("}")], end
+    left = [*modules]
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
+        try:
+            process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, text=True)
+        except OSError as error:
+            yield ImportTrial(left[0], f"no process can be started to import it: {error.strerror}")
+            return
+        clock = threading.Timer(LONGEST, process.kill)
+        clock.daemon = True
+        clock.start()
+        began = time.monotonic()
+        try:
+            for line in process.stdout or ():
+                if line.endswith("}\n"):
+                    yield ImportTrial(**json.loads(line))
+                    left = left[1:]
+            code = process.wait()
+        finally:  # also where nobody wants the rest
+            clock.cancel()
+            process.kill()
+            process.communicate()
+        if left:
+            said.seek(0)
+            ending = (
+                f"it is not imported within {LONGEST} seconds"
+                if time.monotonic() - began > LONGEST
+                else _ended(code, said.read())
+            )
+            yield ImportTrial(left[0], ending)
 
 
 def _ended(code: int, stderr: str) -> str:
@@ -60,7 +95,3 @@ def _ended(code: int, stderr: str) -> str:
     if code < 0:
         return f"its import is ended by {signal.Signals(-code).name}" + (f": {last}" if last else "")
     return last or f"its import ends the process with code {code}"
-
-
-def _text(out: bytes | str | None) -> str:
-    return out.decode(errors="replace") if isinstance(out, bytes) else out or ""
