@@ -593,6 +593,7 @@ def test_hostile_text_stays_text(hostile: str, open_page: Opener):
         graph,
         name=hostile,
         doc=hostile,
+        texts=(source,),
         body=replace(graph.body, steps=tuple(steps), span=replace(graph.body.span, source=source)),
         inputs={hostile: graph.inputs["image"]},
         outputs={hostile: output},
