@@ -15,7 +15,7 @@ from netspec.diagnostics.catalogue import CATALOGUE, PHASES, Explanation, comple
 from netspec.diagnostics.text import render_all
 from netspec.pipeline import load_spec
 from netspec.text.quoting import visible
-from sitemaker.page import Page, fence, link, prose
+from sitemaker.page import Page, fence, link, messages, prose
 from sitemaker.samples import whole
 from sitemaker.words import DIAGNOSTICS, linked
 
@@ -52,7 +52,7 @@ def diagnostic_pages() -> Iterator[Page]:
 def _page(phase: str, id: str, entry: Explanation) -> Page:
     path = f"{DIAGNOSTICS}/{id}.md"
     parts = [f"{prose(entry.what)} {prose(entry.why)}", "", "## Wrong", "", _wrong(entry)]
-    parts += [fence(said(entry), "text", "netspec check net.yaml"), "## Right", "", _right(entry)]
+    parts += [messages(said(entry), "netspec check net.yaml"), "## Right", "", _right(entry)]
     parts += [*_case(id)]
     others = [each for each in PHASES[phase] if each != id]
     near = sorted(others, key=lambda other: abs([*CATALOGUE].index(other) - [*CATALOGUE].index(id)))[:6]
@@ -68,7 +68,7 @@ def _case(id: str) -> Iterator[str]:
         spec = min(found, key=lambda path: len(_text(path)))
         yield "## Another one\n"
         yield fence(_text(spec), title=spec.name)
-        yield fence(_text(spec.with_suffix(".txt")), "text", f"netspec check {spec.name}")
+        yield messages(_text(spec.with_suffix(".txt")), f"netspec check {spec.name}")
 
 
 def _ids(path: Path) -> list[str]:

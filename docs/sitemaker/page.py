@@ -27,9 +27,18 @@ class Page:
 
 def fence(text: str, language: str = "yaml", title: str = "") -> str:
     """Return a block of code."""
-    marks = "````" if "```" in text else "```"
     named = f' title="{title}"' if title else ""
-    return f"{marks}{language}{named}\n{text.rstrip()}\n{marks}\n"
+    return _fenced(text, f"{language}{named}")
+
+
+def messages(text: str, command: str) -> str:
+    """Return a block of messages below the command that gives them, whose long lines are wrapped."""
+    return _fenced(text, f' {{.text .messages title="{command}"}}')
+
+
+def _fenced(text: str, info: str) -> str:
+    marks = "````" if "```" in text else "```"
+    return f"{marks}{info}\n{text.rstrip()}\n{marks}\n"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -51,7 +51,7 @@ def _page(name: str, about: str) -> Page:
         if group:
             parts += [f"## {title}", ""]
             parts += [line for each, found in group for line in _entry(each, found)]
-    return Page(f"{FOLDER}/{_file(name)}", name, "\n".join(parts), summary=f"{name}: {about}")
+    return Page(f"{FOLDER}/{_file(name)}", f"Module {name}", "\n".join(parts), summary=f"{name}: {about}")
 
 
 def _with_code(docstring: str) -> str:

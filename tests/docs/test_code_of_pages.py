@@ -216,7 +216,7 @@ def test_pages_show_what_they_should():
     languages = {block.language for path in {**PAGES, **STORIES}.values() for block in blocks(path)}
     assert languages <= {"yaml", "python", "sh", "console", "text", "toml", "json", "lua", "bash", ""}
     classes = {each for path in PAGES.values() for block in blocks(path) for each in block.classes}
-    assert classes <= {"part", "settings", "steps", "train", "plugin", "excerpt", "install"}
+    assert classes <= {"part", "settings", "steps", "train", "plugin", "excerpt", "install", "messages"}
     assert len(PAGES) > 30
     assert zoo.names()
     assert DOCS.is_dir()

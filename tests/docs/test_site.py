@@ -156,7 +156,37 @@ def test_pages_fit_and_ask_for_nothing(site: Path):
         assert watch.said == []
 
 
+@needs_browser
+def test_nothing_is_overprinted_or_cut_off(site: Path):
+    """The button that copies is not on the text, messages are wrapped, and the search ends with the page."""
+    with launched() as browser:
+        page = browser.new_page()
+        page.goto((site / "reference/diagnostics/shape-mismatch.html").as_uri())
+        page.wait_for_selector(".md-code__nav", state="attached")
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            over = """() => [...document.querySelectorAll(".highlight pre")].filter((pre) => {
+                const nav = pre.querySelector(".md-code__nav").getBoundingClientRect()
+                return nav.height && nav.bottom > pre.querySelector("code").getBoundingClientRect().top
+            }).length"""
+            assert page.evaluate(over) == 0, width
+            cut = "(all) => all.map((each) => each.scrollWidth - each.clientWidth)"
+            cuts = page.eval_on_selector_all(".messages code", cut)
+            assert len(cuts) == 2
+            assert max(cuts) <= 0, width
+        page.set_viewport_size({"width": 1400, "height": 900})
+        right = "(name) => document.querySelector(name).getBoundingClientRect().right"
+        assert abs(page.evaluate(right, ".md-search") - page.evaluate(right, ".md-main__inner")) < 20
+
+
+def test_titles_say_more_than_the_site_s_name(site: Path):
+    assert [path for path, text in pages(site).items() if "<title>netspec - netspec<" in text] == []
+
+
 FOUND = {
+    "CrossEntropyLoss": "reference/training/losses/cross_entropy.html",
+    "SGD": "reference/training/optimizers/sgd.html",
+    "learning rate": "reference/training/schedules/",
     "conv_transpose2d": "reference/ops/conv_transpose2d.html",
     "shape-mismatch": "reference/diagnostics/shape-mismatch.html",
     "cross_entropy": "reference/training/losses/cross_entropy.html",
