@@ -22,6 +22,7 @@ from netspec import zoo
 from netspec.checks.check import check_loaded
 from netspec.cli import main
 from netspec.cli.parser import make_parser, with_values
+from netspec.ops import OPS
 from netspec.pipeline import load_spec
 from netspec.plugins import clear_plugins
 from netspec.recipes.base import PLUGIN_MODULES
@@ -89,9 +90,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without_pictures: No
     (tmp_path / "examples").symlink_to(EXAMPLES)
     before = set(sys.modules)
     yield tmp_path
-    for name in set(sys.modules) - before:
-        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
-            sys.modules.pop(name)
+    files = {name: str(getattr(sys.modules[name], "__file__", "")) for name in set(sys.modules) - before}
+    made = [name for name, file in files.items() if file.startswith(str(tmp_path))]
+    OPS.forget(made)
+    for name in made:
+        sys.modules.pop(name)
     PLUGIN_MODULES.clear()
     clear_plugins()
 
