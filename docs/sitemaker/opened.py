@@ -35,7 +35,7 @@ def _link(info: str, text: str, path: str) -> str:
 
 
 def _address(info: str, text: str, path: PurePosixPath) -> str:
-    """What opens a block behind the ``#`` of the playground; nothing where it cannot be opened."""
+    """Return the fragment of the playground's address that opens a block; nothing where it cannot be opened."""
     if str(path.parent) == "reference/zoo" and path.stem in {each.stem for each in zoo.files()}:
         return f"example={path.stem}"
     if NOT_ALONE.search(info) or ELSEWHERE.search(text):

@@ -23,7 +23,7 @@ HEAD = ("netspec: 1$", "name: net$", r"inputs: \{", r"network: \[")
 
 @dataclass(frozen=True)
 class Sample:
-    """What is made of an example: text for readers."""
+    """The texts that are made of an example."""
 
     spec: str
     table: str

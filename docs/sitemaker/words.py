@@ -187,7 +187,7 @@ def _onnx(made: Sample) -> str:
 
 
 def _facts(word: Word, path: str) -> Iterator[str]:
-    """What else there is to say, each fact in a line."""
+    """Return further facts, each in a line."""
     if word.kind == "op" and OPS[word.name].without:
         yield f"- **Not taken** of torch's arguments: {', '.join(f'`{each}`' for each in OPS[word.name].without)}"
     if word.place:

@@ -295,7 +295,7 @@ def axe_script() -> str:
 
 
 def axe(page: Page, script: str) -> list[str]:
-    """What axe finds in the page, and in the frame that is shown, which is a page of its own."""
+    """Return the faults that axe finds in the page, and in the frame that is shown, which is a page of its own."""
     shown = page.locator("#views section:visible iframe:not(.next)").element_handles()
     frames = [page.main_frame, *filter(None, (each.content_frame() for each in shown))]
     told = []

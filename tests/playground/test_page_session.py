@@ -1,4 +1,4 @@
-"""What netspec answers the page: the same as the command line and the language server, in the page's own places."""
+"""Answers of netspec to the page: those of the command line and the language server, in the page's own places."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ function machine(files: Record<string, Probe | "file">, more: Partial<Surroundin
     env: { PATH: "/usr/bin:/opt/bin" },
     home: "/home/me",
     setting: "",
-    folders: ["/work"],
+    folders: ["/project"],
     own: "/storage/environment",
     chosen: async () => undefined,
     isFile: (file) => file in files,
@@ -33,9 +33,9 @@ function machine(files: Record<string, Probe | "file">, more: Partial<Surroundin
 const foundIn = async (around: Surroundings): Promise<string | undefined> => (await search(around)).found?.python;
 
 test("the setting goes first, with the folder and the home that it names", async () => {
-  const all = { "/work/env/bin/python": WITH, "/home/me/env/bin/python": WITH, "/chosen/python": WITH };
+  const all = { "/project/env/bin/python": WITH, "/home/me/env/bin/python": WITH, "/chosen/python": WITH };
   const chosen = async (): Promise<string> => "/chosen/python";
-  assert.equal(await foundIn(machine(all, { chosen, setting: "${workspaceFolder}/env/bin/python" })), "/work/env/bin/python");
+  assert.equal(await foundIn(machine(all, { chosen, setting: "${workspaceFolder}/env/bin/python" })), "/project/env/bin/python");
   assert.equal(await foundIn(machine(all, { chosen, setting: "~/env/bin/python" })), "/home/me/env/bin/python");
 });
 
@@ -46,7 +46,7 @@ test("a setting that is wrong is told, not passed over", async () => {
 });
 
 test("then the Python extension's, the workspace's, the PATH's, and netspec's own", async () => {
-  const places = ["/chosen/python", "/work/.venv/bin/python", "/work/venv/bin/python", "/usr/bin/python3", "/storage/environment/bin/python"];
+  const places = ["/chosen/python", "/project/.venv/bin/python", "/project/venv/bin/python", "/usr/bin/python3", "/storage/environment/bin/python"];
   const chosen = async (): Promise<string> => "/chosen/python";
   for (const [at, place] of places.entries()) {
     const files = Object.fromEntries(places.map((each, number) => [each, number < at ? WITHOUT : WITH]));
@@ -55,7 +55,7 @@ test("then the Python extension's, the workspace's, the PATH's, and netspec's ow
 });
 
 test("in a workspace that is not trusted, its environments are not even asked", async () => {
-  const around = machine({ "/work/.venv/bin/python": WITH, "/usr/bin/python3": WITH }, { folders: [] });
+  const around = machine({ "/project/.venv/bin/python": WITH, "/usr/bin/python3": WITH }, { folders: [] });
   assert.equal(await foundIn(around), "/usr/bin/python3");
   assert.deepEqual(around.asked, ["/usr/bin/python3"]);
 });
@@ -73,14 +73,14 @@ test("a relative folder on the PATH is anybody's", async () => {
 });
 
 test("what others lack is told, each once", async () => {
-  const files = { "/work/.venv/bin/python": HALF, "/usr/bin/python3": WITHOUT, "/opt/bin/python": "file" } as const;
-  const chosen = async (): Promise<string> => "/work/.venv/bin/python";
+  const files = { "/project/.venv/bin/python": HALF, "/usr/bin/python3": WITHOUT, "/opt/bin/python": "file" } as const;
+  const chosen = async (): Promise<string> => "/project/.venv/bin/python";
   const { found, tried } = await search(machine(files, { chosen }));
   assert.equal(found, undefined);
   assert.deepEqual(
     tried.map(({ python, reason }) => [python, reason]),
     [
-      ["/work/.venv/bin/python", "no language server"],
+      ["/project/.venv/bin/python", "no language server"],
       ["/usr/bin/python3", "no netspec"],
       ["/opt/bin/python", "missing"],
     ],
@@ -88,6 +88,6 @@ test("what others lack is told, each once", async () => {
 });
 
 test("on Windows, environments and programs are called otherwise", { skip: path.sep === "\\" }, async () => {
-  const around = machine({ "/work/.venv/Scripts/python.exe": WITH }, { platform: "win32", env: { Path: "/usr/bin" } });
-  assert.equal(await foundIn(around), "/work/.venv/Scripts/python.exe");
+  const around = machine({ "/project/.venv/Scripts/python.exe": WITH }, { platform: "win32", env: { Path: "/usr/bin" } });
+  assert.equal(await foundIn(around), "/project/.venv/Scripts/python.exe");
 });

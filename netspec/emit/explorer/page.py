@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from netspec.analysis.step_time import StepTime
 
 Host: TypeAlias = Literal["server", "editor", "page"]
-"""Who shows a page that is not alone: `netspec serve`, an editor, or a page around it that has the spec."""
+"""The hosts of a page that is not alone: `netspec serve`, an editor, or a page around it that has the spec."""
 
 SCRIPTS = (
     "formulas.js",
