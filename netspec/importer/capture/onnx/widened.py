@@ -17,14 +17,13 @@ from onnx import TensorProto, numpy_helper
 
 from netspec.emit.onnx.notes import PRECISION
 from netspec.importer.capture.onnx.table import MALFORMED
+from netspec.runtime.onnx.between_casts import HALVES, half_of
+from netspec.runtime.onnx.export import EXTERNAL_ABOVE
 from netspec.weights.files.onnx_file import DTYPES, OnnxFile
 
-HALVES = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
 NAMING_A_DTYPE = ("to", "dtype", "output_dtype")
 """The attributes of nodes that name the dtype of what they give."""
 OWN_PRODUCER = "netspec"
-LARGEST_MESSAGE = 1_500_000_000
-"""Bytes above which weights lie beside a file."""
 
 
 @contextmanager
@@ -45,7 +44,8 @@ def in_float32(path: Path) -> Iterator[tuple[Path, list[str]]]:
         raise file.wrong(f"it is damaged: {reason}") from None
     with TemporaryDirectory() as folder:
         made = Path(folder) / path.name
-        onnx.save(file.model, made, save_as_external_data=file.model.ByteSize() > LARGEST_MESSAGE)
+        held = sum(len(each.raw_data) for graph in _graphs(file.model.graph) for each in graph.initializer)
+        onnx.save(file.model, made, save_as_external_data=held > EXTERNAL_ABOVE)  # a message has no size above 2 GB
         yield made, [f"the file is in {dtype}, the network and its weights in float32; `export` writes it so again"]
 
 
@@ -55,7 +55,7 @@ def dtype_of_weights(model: onnx.ModelProto) -> str:
     netspec says so itself: what is of 16 bits in another file of its own is so in the spec.
     """
     if model.producer_name == OWN_PRODUCER:
-        return next((each.value for each in model.metadata_props if each.key == PRECISION), "")
+        return half_of(model)
     kinds = (each.data_type for graph in _graphs(model.graph) for each in graph.initializer if len(each.dims) > 1)
     return next((DTYPES[kind][0] for kind in kinds if kind in HALVES), "")
 
