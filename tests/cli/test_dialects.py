@@ -43,7 +43,7 @@ def test_other_tables_are_written_as_the_training_table(tmp_path: Path, monkeypa
     found = []
     for data in ("own.csv", "same.csv", "{path: other.csv, separator: ',', decimal: '.'}"):
         assert main(["evaluate", "run", "--data", f"csv: {data}", "--format", "json"]) == 0
-        found.append(json.loads(capsys.readouterr().out)["rows"])
+        found.append(json.loads(capsys.readouterr().out)["scores"]["rows"])
     assert found[0]["accuracy"] == 1.0
     assert found[1] == pytest.approx(found[0])
     assert found[2] == pytest.approx(found[0])

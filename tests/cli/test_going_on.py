@@ -209,7 +209,7 @@ def test_best_weights_that_are_gone_are_sought_anew(
     (epoch,) = [line for line in lines if line.get("epoch") == best]
     assert epoch["train"]["loss"] == pytest.approx(result["scores"]["train"]["loss"], abs=1e-6)
     assert main(["evaluate", "run", "--format", "json"]) == 0
-    assert json.loads(capsys.readouterr().out)["train"] == pytest.approx(result["scores"]["train"], abs=1e-6)
+    assert json.loads(capsys.readouterr().out)["scores"]["train"] == pytest.approx(result["scores"]["train"], abs=1e-6)
 
 
 def test_a_folder_with_files_of_another_run_is_left_alone(capsys: pytest.CaptureFixture[str]):

@@ -13,6 +13,7 @@ import onnxruntime
 import pytest
 import torch
 
+import netspec
 from netspec.cli import main
 from netspec.train.predict.trained_run import TrainedRun
 from netspec.train.reading import read_data
@@ -78,8 +79,8 @@ def project(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def scores(*options: str, capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, float]]:
     capsys.readouterr()
     assert main(["evaluate", *options, "--format", "json"]) == 0
-    found: dict[str, dict[str, float]] = json.loads(capsys.readouterr().out)
-    return {part: values for part, values in found.items() if part != "classes"}
+    found: dict[str, dict[str, float]] = json.loads(capsys.readouterr().out)["scores"]
+    return found
 
 
 def test_what_a_run_leaves(project: Path):
@@ -258,6 +259,12 @@ def test_folds_are_averaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cap
     )
     wanted = json.loads(Path("runs/tumours/1/result.json").read_text())
     assert scores("runs/tumours/1", capsys=capsys)["validation"] == pytest.approx(wanted["scores"]["validation"])
+    assert main(["evaluate", "runs/tumours/1", "--format", "json"]) == 0
+    spread = netspec.run("runs/tumours/1").spread
+    assert spread["validation"]["loss"] > 0
+    assert json.loads(capsys.readouterr().out)["spread"] == {
+        part: pytest.approx(each, abs=1e-6) for part, each in spread.items()
+    }
     assert main(["evaluate", "runs/tumours/1/fold-3"]) == 2
     assert capsys.readouterr().err == "netspec: there is no fold-3 in runs/tumours/1: it has fold-1 to fold-2\n"
     second = scores("runs/tumours/1/fold-2", capsys=capsys)
@@ -273,9 +280,15 @@ def test_other_data_may_be_a_path_alone(project: Path, tmp_path: Path, capsys: p
     assert told in capsys.readouterr().err
 
 
-def test_a_program_gets_the_confusions_too(project: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_program_gets_the_confusions_beside_the_scores(project: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["evaluate", "runs/tumours/1", "--format", "json"]) == 0
-    classes = json.loads(capsys.readouterr().out)["classes"]
+    told = json.loads(capsys.readouterr().out)
+    assert [*told] == ["scores", "spread", "classes"]
+    assert [*told["scores"]] == ["train", "validation", "test"]
+    assert all([*each] == ["loss", "accuracy"] for each in told["scores"].values())
+    assert told["spread"] == {}
+    classes = told["classes"]
+    assert classes["part"] == "test"
     assert classes["names"] == ["malignant", "benign"]
     assert sum(map(sum, classes["confusion"])) == sum(each["support"] for each in classes["scores"].values())
     right = [row[at] for at, row in enumerate(classes["confusion"])]

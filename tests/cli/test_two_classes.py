@@ -50,7 +50,7 @@ def test_two_classes_have_their_names(
     Path("one.csv").write_text(f"x,y\n0.5,{labels[1]}\n0.7,{labels[1]}\n")
     capsys.readouterr()
     assert main(["evaluate", "run", "--data", "csv: one.csv", "--format", "json"]) == 0
-    assert json.loads(capsys.readouterr().out)["rows"]["accuracy"] == 1.0
+    assert json.loads(capsys.readouterr().out)["scores"]["rows"]["accuracy"] == 1.0
 
 
 @pytest.mark.parametrize(

@@ -386,6 +386,6 @@ def test_a_package_offers_ingredients_of_every_kind(folder: Path, capsys: pytest
     assert main(["train", str(folder / "ours.yaml"), "-o", str(folder / "run")]) == 0
     capsys.readouterr()
     assert main(["evaluate", str(folder / "run"), "--format", "json"]) == 0
-    assert json.loads(capsys.readouterr().out)["test"]["largest_error"] < 0.1
+    assert json.loads(capsys.readouterr().out)["scores"]["test"]["largest_error"] < 0.1
     assert main(["help", "log_cosh"]) == 0
     assert capsys.readouterr().out.startswith("log_cosh · loss\n\nlog cosh of the error.\n")

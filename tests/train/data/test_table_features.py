@@ -211,7 +211,9 @@ def test_a_run_from_a_messy_table_to_answers(
         told = capsys.readouterr().out
         assert "`zip` as ids of 2 words, 1 to 2 · `area` 10 gaps filled with 20" in told
         assert main(["evaluate", "run", "--format", "json"]) == 0
-        scores = json.loads(capsys.readouterr().out)["train"]
+        told = json.loads(capsys.readouterr().out)
+        assert told["classes"] is None
+        scores = told["scores"]["train"]
         assert 0.1 < scores["mae"] < 3  # in the scale of prices, from 1 to 4
         answers = []
         for runtime in ("torch", "onnx"):

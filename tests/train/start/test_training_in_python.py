@@ -173,7 +173,8 @@ def test_it_is_asked_as_the_command_asks_it(capsys: pytest.CaptureFixture[str]):
     for data, words in ((None, []), ({"csv": "rows.csv"}, ["--data", "csv: rows.csv"])):
         assert main(["evaluate", "last", "--format", "json", *words]) == 0
         told = json.loads(capsys.readouterr().out)
-        assert run.evaluate(data) == {part: scores for part, scores in told.items() if part != "classes"}
+        assert run.evaluate(data) == told["scores"]
+        assert run.spread == told["spread"] == {}
     assert run.evaluate(runtime="onnx")["train"]["loss"] == pytest.approx(run.scores["train"]["loss"], abs=1e-5)
     assert main(["predict", "last", "rows.csv", "--format", "json"]) == 0
     wanted = [answer["probabilities"] for answer in json.loads(capsys.readouterr().out)]

@@ -36,7 +36,12 @@ def add(commands: Commands) -> None:
         help="judge each row by the mean of what is said of it and of so many views of it (default: 8), which are "
         "augmented as the training rows are",
     )
-    command.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
+    command.add_argument(
+        "--format",
+        choices=["text", "json"],
+        default="text",
+        help="default: text; json has `scores` by the part of the data, their `spread` over folds, and `classes`",
+    )
 
 
 def run(options: Namespace) -> None:
@@ -66,11 +71,12 @@ def run(options: Namespace) -> None:
         part = judged_part(parts)
         judgements.append(judge(setup, part, parts[part]) if not views else None)
     judgement = together([each for each in judgements if each is not None], 0)
-    if options.format == "json":
-        classes = {} if judgement is None or not judgement.classes else {"classes": class_record(judgement)}
-        print(json_text({**average(scores), **classes}, indent=2))
-        return
+    judgement = judgement if judgement is not None and judgement.classes else None
     spread = over_folds(stdev, scores) if len(scores) > 1 else {}
+    if options.format == "json":
+        classes = None if judgement is None else class_record(judgement)
+        print(json_text({"scores": average(scores), "spread": spread, "classes": classes}, indent=2))
+        return
     print(score_table(average(scores), spread, {} if options.data is not None else runs[0].recipe.published))
-    if judgement is not None and judgement.classes:
+    if judgement is not None:
         print(f"\n{class_tables(judgement)}")
