@@ -78,7 +78,7 @@ class Dim:
         return Dim({((name, 1),): 1})
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Dim) and hash(self) == hash(other) and self.terms == other.terms
+        return isinstance(other, Dim) and (self is other or (hash(self) == hash(other) and self.terms == other.terms))
 
     def __hash__(self) -> int:
         if not self._hash:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from netspec.analysis.memory.backward import backward_peak, gradients_of
+from netspec.analysis.memory.facts import NodeFacts
 from netspec.analysis.memory.node import NodePass
 from netspec.analysis.memory.running import NONE, NUMBER, LevelSummary, LiveStorages, Move, RunningLevel, sum_of
 from netspec.analysis.memory.scan import ScanPass
@@ -52,11 +54,17 @@ def placed_outside(summary: LevelSummary, taken: Sequence[PlacedTensor | None]) 
     return results
 
 
+class KnownBefore(NamedTuple):
+    """Knowledge of other passes: the ``orders`` of levels, in training or not as here, and the ``facts`` of nodes."""
+
+    orders: dict[Level, StepOrder]
+    facts: dict[Node, NodeFacts]
+
+
 class ForwardPass:
     """One forward pass. Runs of equal levels on inputs that are alike are worked out once.
 
-    ``number`` gives a size as a number; ``orders`` has what is known of levels from other passes, in training or not
-    as this one.
+    ``number`` gives a size as a number; ``known`` is what other passes know already.
     """
 
     def __init__(
@@ -66,10 +74,10 @@ class ForwardPass:
         precision: str,
         tied: Ties,
         device: str,
-        orders: dict[Level, StepOrder],
+        known: KnownBefore,
     ):
-        self.training, self.orders = training, orders
-        self.nodes = NodePass(number, training, precision, tied, device)
+        self.training, self.orders = training, known.orders
+        self.nodes = NodePass(number, training, precision, tied, device, known.facts)
         self._known: dict[object, LevelSummary] = {}
 
     def level(

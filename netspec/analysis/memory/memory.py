@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 
-from netspec.analysis.memory.forward import ForwardPass, StepOrder
+from netspec.analysis.memory.facts import NodeFacts
+from netspec.analysis.memory.forward import ForwardPass, KnownBefore, StepOrder
 from netspec.analysis.memory.loss import loss_pass
 from netspec.analysis.memory.precision import PRECISIONS, bytes_of, in_precision
 from netspec.analysis.memory.running import NONE, LevelSummary, Peak
 from netspec.analysis.memory.step import TrainingStep
 from netspec.analysis.memory.storage import fresh
-from netspec.analysis.memory.ties import ties_of
+from netspec.analysis.memory.ties import Ties, ties_of
 from netspec.dims import Size, evaluate, total
 from netspec.graph import Graph, Level, Node, visits
 from netspec.ops import Tensor
@@ -43,6 +44,7 @@ class Memory:
         self.without, self.device = without, device
         self._runs: dict[tuple[bool, str], LevelSummary] = {}
         self._orders: dict[bool, dict[Level, StepOrder]] = {False: {}, True: {}}
+        self._facts: dict[Node, NodeFacts] = {}
         self._numbers: dict[Size, int] = {}
 
     def kept(self, path: str = "", precision: str = "float32") -> Size:
@@ -151,6 +153,10 @@ class Memory:
         return total([bytes_of(in_precision(tensor, precision)) for tensor in self._held])
 
     @cached_property
+    def _ties(self) -> Ties:
+        return ties_of(self.graph.body)
+
+    @cached_property
     def _held(self) -> Sequence[Tensor]:
         """The tensors that steps keep without learning them."""
         steps = (each.step for each in visits(self.graph.body) if not each.shared)
@@ -172,6 +178,5 @@ class Memory:
             None if name in self.without else fresh(in_precision(value.tensor, precision))
             for name, value in zip(body.input_names, body.inputs)
         ]
-        return ForwardPass(self._number, training, precision, ties_of(body), self.device, self._orders[training]).level(
-            body, taken
-        )
+        known = KnownBefore(self._orders[training], self._facts)
+        return ForwardPass(self._number, training, precision, self._ties, self.device, known).level(body, taken)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 from netspec.analysis.memory.backward import gradients_of
+from netspec.analysis.memory.facts import NodeFacts
 from netspec.analysis.memory.precision import PRECISIONS, bytes_of, in_precision
 from netspec.analysis.memory.running import NONE, Move, Peak, RunningLevel
 from netspec.analysis.memory.step import number_of
@@ -19,13 +19,22 @@ from netspec.ops import Op, OpRun, Tensor
 class NodePass:
     """The runs of ops in one forward pass: what each makes, what autograd keeps of it.
 
-    ``number`` gives a size as a number.
+    ``number`` gives a size as a number; ``facts`` has what is known of nodes from other passes.
     """
 
-    def __init__(self, number: Callable[[Size], int], training: bool, precision: str, tied: Ties, device: str):
+    def __init__(
+        self,
+        number: Callable[[Size], int],
+        training: bool,
+        precision: str,
+        tied: Ties,
+        device: str,
+        facts: dict[Node, NodeFacts],
+    ):
         self.number, self.training, self.precision = number, training, precision
         self.frozen, self.added = tied
         self.on_cpu = device == "cpu"
+        self.facts = facts
 
     def peak(self, sizes: Sequence[Size]) -> Peak:
         """Return the peak at which there are so many sizes."""
@@ -33,20 +42,23 @@ class NodePass:
 
     def node(self, frame: RunningLevel, node: Node, known_as: Callable[[Tensor], Tensor]) -> list[PlacedTensor | None]:
         """Run a node; return its outputs, ``None`` for one that is not made."""
-        taken = [frame.values.get(value) for value in node.inputs]
+        facts = self.facts.get(node)
+        if facts is None:
+            facts = self.facts[node] = NodeFacts(node, frame.level)
+        values, op = frame.values, node.op
+        inputs = [None if value is None else values.get(value) for value in facts.inputs]
         if node.outputs[0].optional and any(
-            placed is None and value.optional for placed, value in zip(taken, node.inputs)
+            placed is None and value is not None and value.optional for placed, value in zip(inputs, facts.inputs)
         ):
             return [None] * len(node.outputs)
-        op = node.op
-        inputs = [self.cast(op, placed) for placed in node.arranged(taken)]
+        if self.precision == "mixed" and op.autocast:
+            inputs = [self.cast(op, placed) for placed in inputs]
         tensors = tuple([None if placed is None else placed.tensor for placed in inputs])
-        flows = self.flows(node, inputs)
-        outputs = tuple([self.made(op, known_as(value.tensor), tensors) for value in node.outputs])
         strides = tuple([None if placed is None else placed.strides for placed in inputs])
-        reads = tuple([value in frame.level.uses for value in node.outputs])
-        parameters = self.parameters(op, tensors)
-        learns = frozenset(self.learns(frame, node, parameters) if self.training else parameters)
+        flows = self.flows(facts, inputs)
+        outputs = tuple([self.made(op, known_as(value.tensor), tensors) for value in node.outputs])
+        reads, parameters = facts.reads, facts.parameters
+        learns = frozenset(self.learns(frame, node, parameters) if self.training and parameters else parameters)
         run = OpRun(tensors, outputs, strides, flows, reads, self.training, learns, self.on_cpu)
         backward = self.training and (any(flows) or bool(learns))
         results: list[PlacedTensor | None] = []
@@ -70,13 +82,11 @@ class NodePass:
             self.pass_on(frame, op.workspace(run), results)
         return results
 
-    def flows(self, node: Node, inputs: Sequence[PlacedTensor | None]) -> tuple[bool, ...]:
+    def flows(self, facts: NodeFacts, inputs: Sequence[PlacedTensor | None]) -> tuple[bool, ...]:
         """Return which inputs gradients flow to; in inference, all that are there."""
         if not self.training:
             return tuple([placed is not None for placed in inputs])
-        op = node.op
-        ports = [""] * len(inputs) if op.variadic else [*op.ports, *["like"] * (len(inputs) - len(op.ports))]
-        return tuple([placed is not None and placed.needs and port != "like" for placed, port in zip(inputs, ports)])
+        return tuple([placed is not None and placed.needs and passes for placed, passes in zip(inputs, facts.passes)])
 
     def pass_on(self, frame: RunningLevel, made: Sequence[Tensor], results: Sequence[PlacedTensor | None]) -> None:
         """Count what an op has ``made`` on the way to its results."""
@@ -100,7 +110,7 @@ class NodePass:
         homes = [placed.home for placed in read if placed is not None]
         homes += [Storage(bytes_of(tensor)) for tensor in saved.made]
         if self.precision == "mixed" and node.op.autocast == "bfloat16" and not node.shares and not frame.again:
-            homes += self.weights(node.op, run)
+            homes += self.weights(node, run)
         kept: list[Size] = []
         for home in homes:
             if home.counted and not home.kept:
@@ -118,7 +128,7 @@ class NodePass:
         self.pass_on(frame, [*op.saved(run).made], results)
         self.pass_on(frame, op.forward_workspace(run), results)
         if self.precision == "mixed" and op.autocast == "bfloat16" and not node.shares and not frame.again:
-            frame.hold(0, total([home.size for home in self.weights(op, run)]))
+            frame.hold(0, total([home.size for home in self.weights(node, run)]))
 
     def move(
         self,
@@ -135,7 +145,7 @@ class NodePass:
         ends = gradients_of(node.outputs, results)
         flows: list[tuple[Value, Size | None]] = []
         casts = [*map(bytes_of, op.backward_workspace(run))]
-        for value, placed, needs in zip(node.arranged(node.inputs), given, run.needs):
+        for value, placed, needs in zip(self.facts[node].inputs, given, run.needs):
             taken = frame.values.get(value) if value is not None and needs else None
             if value is None or placed is None or taken is None:
                 continue
@@ -169,13 +179,13 @@ class NodePass:
             return False
         return op.name == "add" or (results[0] is not None and results[0].home is placed.home)
 
-    def weights(self, op: Op, run: OpRun) -> list[Storage]:
+    def weights(self, node: Node, run: OpRun) -> list[Storage]:
         """The copies of the weights that autocast makes, where they are kept: for the gradients of the input; a
         convolution keeps them always.
         """
-        if not any(run.needs) and op.family != "convolution":
+        if not any(run.needs) and node.op.family != "convolution":
             return []
-        shapes = self.parameters(op, run.inputs).values()
+        shapes = self.facts[node].parameters.values()
         return [Storage(bytes_of(Tensor(shape, "bfloat16"))) for shape in shapes if len(shape) > 1]
 
     def learns(self, frame: RunningLevel, node: Node, names: Iterable[str]) -> Iterator[str]:
@@ -185,10 +195,6 @@ class NodePass:
         for name in names:
             if ties[name] not in self.frozen if name in ties else not frozen:
                 yield name
-
-    def parameters(self, op: Op, tensors: Sequence[Any]) -> Mapping[str, Shape]:
-        """Return the shapes of an op's parameters by torch name."""
-        return {} if type(op).parameters is Op.parameters else op.parameters(*tensors)
 
     def cast(self, op: Op, placed: PlacedTensor | None) -> PlacedTensor | None:
         """An input as the op gets it: autocast makes a copy where the op runs in another precision."""
@@ -201,7 +207,9 @@ class NodePass:
 
     def made(self, op: Op, tensor: Tensor, inputs: Sequence[Tensor | None]) -> Tensor:
         """Return the tensor that an op makes, in the precision that it runs in."""
-        if self.precision == "mixed" and tensor.dtype == "float32":
+        if self.precision == "float32" or tensor.dtype != "float32":
+            return tensor
+        if self.precision == "mixed":
             dtypes = {each.dtype for each in inputs if each is not None and "float" in each.dtype}
             low = op.autocast == "bfloat16" or (not op.autocast and dtypes == {"bfloat16"})
             low = low and not (self.on_cpu and op.keeps_state)

@@ -36,6 +36,7 @@ def bytes_of(tensor: Tensor) -> Size:
     return product(tensor.shape) * BYTES[tensor.dtype]
 
 
+@lru_cache(maxsize=4096)
 def in_precision(tensor: Tensor, precision: str) -> Tensor:
     """A tensor of the spec as a network in this precision has it."""
     low = precision == "bfloat16" and tensor.dtype == "float32"

@@ -87,7 +87,7 @@ class OpMemory(OpSignature):
         """Return where each output lies: in memory of its own, or in an input's."""
         if self.overwrites:
             return (OutputLayout(0, run.strides[0]),)
-        if self.elementwise:
+        if self.elementwise and any(strides is not None for strides in run.strides):
             tensors = [
                 (tensor.shape, strides) for tensor, strides in zip(run.inputs, run.strides) if tensor is not None
             ]
