@@ -62,11 +62,11 @@ class TrainSpec(Form):
     group_by_length: Value | None = None
     """put sequences of about equal length into one batch, and leave out the padding that all of them have"""
     accumulate: Value | None = None
-    """the number of parts that a batch is worked through in, to save memory"""
+    """the number of parts that a batch is worked through in, to save memory (gradient accumulation)"""
     memory: Value | None = None
     """the bytes that a step may take, `8GiB`: they choose `accumulate` and the levels that are recomputed"""
     clip: Value | None = None
-    """the largest norm of the gradients; default: no limit"""
+    """the largest norm of the gradients (gradient clipping); default: no limit"""
     ema: Value | None = None
     """a moving average of the weights that is judged and kept in their place: `0.999`"""
     average: Value | None = None

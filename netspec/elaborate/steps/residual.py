@@ -33,7 +33,10 @@ MERGES = ("add", "multiply", "maximum", "concat")
 
 
 class Residual(GroupStructure):
-    """The body's result plus its input; another ``merge`` takes the two in this order."""
+    """The body's result plus its input; another ``merge`` takes the two in this order.
+
+    It is also called a skip connection.
+    """
 
     known_as = "residual"
     main = "body"
