@@ -12,7 +12,7 @@ from netspec.analysis.softened import softened_outputs
 from netspec.diagnostics import EnvironmentFault, TrainingFault
 from netspec.dims import Dim, evaluate
 from netspec.graph import Node, visits
-from netspec.ops.norm.channel import BatchNorm
+from netspec.ops.norm.batch import BatchNorm
 from netspec.recipes.recipe import Recipe
 from netspec.runtime.onnx.session import loaded_runtime
 from netspec.train.data import TensorRows

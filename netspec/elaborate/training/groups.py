@@ -8,7 +8,7 @@ from netspec.diagnostics import Span, clipped, did_you_mean
 from netspec.elaborate.reading.values import Reader
 from netspec.elaborate.training.layers import layer_numbers
 from netspec.graph import Level, Node, covers, visits, walk_parameters
-from netspec.ops.norm.channel import BatchNorm
+from netspec.ops.norm.batch import BatchNorm
 from netspec.recipes.recipe import Recipe
 
 

@@ -9,8 +9,8 @@ from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.roles.torch_form import Constructor, ForwardCall
+from netspec.ops.core.sizes import count_up
 from netspec.ops.core.tensors import Bound, InputRange, ShapeError, Tensor, known, need_rank
-from netspec.ops.tensors.create import count_up
 
 
 class Positions(Op):

@@ -4,9 +4,8 @@ from typing import Any
 
 from netspec.dims import Size
 from netspec.ops.core.roles.onnx_form import OnnxBuilder, as_number
-from netspec.ops.core.sizes import size_scalar
+from netspec.ops.core.sizes import count_up, size_scalar
 from netspec.ops.core.tensors import Tensor
-from netspec.ops.tensors.create import count_up
 
 MASKED = -3.4028234663852886e38
 """The score of a key that a query may not look at: a row of nothing but infinities would have no softmax."""

@@ -238,3 +238,9 @@ def size_vectors(
         return builder.constant(known)
     parts = [size_vector(builder, name, size, inputs, tensors) for size in sizes]
     return builder.op("Concat", *parts, axis=0) if len(parts) > 1 else parts[0]
+
+
+def count_up(builder: OnnxBuilder, size: Any) -> Any:
+    """0, 1, 2, … in ONNX, as many as ``size`` (a vector of one element) says."""
+    end = builder.op("Squeeze", size, builder.constant([0]))
+    return builder.op("Range", builder.constant(0), end, builder.constant(1))

@@ -1,6 +1,7 @@
 """Tensors before anything runs: shapes and dtypes, demands on sizes, and the guards of ``infer``."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from netspec.dataclass import dataclass
 from netspec.dims import Dim, Shape, Size, pretty_shape, substitute
@@ -10,6 +11,9 @@ HALVES = ("float16", "bfloat16")
 
 CARRIERS = {"float16": "float32", "bfloat16": "float32", "float64": "float32", "bool": "int32"}
 """The dtype to compute in instead of one that a framework has no kernel for."""
+
+WHOLE = {"int32": range(-(2**31), 2**31), "int64": range(-(2**63), 2**63)}
+"""The least and the largest integer of each dtype."""
 
 
 class ShapeError(Exception):
@@ -86,3 +90,18 @@ def axis_of(dim: int, rank: int, argument: str = "dim") -> int:
     if not -rank <= dim < rank:
         raise ShapeError(f"dim {dim} is out of range for {rank} dimensions", argument=argument)
     return dim % rank
+
+
+def need_integers(name: str, tensor: Tensor, *dtypes: str) -> None:
+    """Guard: the tensor holds integers, of these dtypes."""
+    if tensor.dtype not in (dtypes or ("int64", "int32")):
+        raise ShapeError(f"{name} takes integers (int64), but its input is {tensor.dtype}")
+
+
+def guard_value(name: str, value: Any, dtype: str) -> None:
+    """Guard: integers of this dtype can hold the numbers, nested to any depth."""
+    if isinstance(value, tuple):
+        for item in value:
+            guard_value(name, item, dtype)
+    elif dtype in WHOLE and not isinstance(value, bool) and not (value == int(value) and int(value) in WHOLE[dtype]):
+        raise ShapeError(f"{name}: {value} cannot be {dtype}", argument="value")

@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
-from netspec.ops.tensors.create import count_up
+from netspec.ops.core.sizes import count_up
 
 
 def waves(builder: OnnxBuilder, rows: Any, columns: Any, period: Any) -> tuple[Any, Any]:

@@ -10,11 +10,10 @@ from netspec.ops.core.arguments import Extent, Positive
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
-from netspec.ops.core.sizes import find, size_vector, spell_size
+from netspec.ops.core.sizes import count_up, find, size_vector, spell_size
 from netspec.ops.core.tensors import HALVES, Bound, ShapeError, Tensor, need_rank
 from netspec.ops.core.window import PADDING_MODES, padded
 from netspec.ops.signal.matrices import backward_matrix, forward_matrix
-from netspec.ops.tensors.create import count_up
 
 COSINES = {"hann": (0.5, 0.5, 0.0), "hamming": (0.54, 0.46, 0.0), "blackman": (0.42, 0.5, 0.08)}
 """The coefficients of windows that are sums of cosines."""

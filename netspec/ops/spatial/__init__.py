@@ -1,1 +1,1 @@
-"""Ops over spatial dimensions: convolution, pooling, interpolation, padding."""
+"""Ops over spatial dimensions: convolution, interpolation, padding."""

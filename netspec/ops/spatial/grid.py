@@ -9,9 +9,8 @@ from netspec.ops.core.arguments import Sizes
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
-from netspec.ops.core.sizes import find, size_vectors, spell_size
+from netspec.ops.core.sizes import count_up, find, size_vectors, spell_size
 from netspec.ops.core.tensors import HALVES, ShapeError, Tensor, need_rank
-from netspec.ops.tensors.create import count_up
 
 MODES = {"bilinear": "linear", "nearest": "nearest", "bicubic": "cubic"}
 """ONNX's words for torch's modes."""

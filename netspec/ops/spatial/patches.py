@@ -9,10 +9,9 @@ from netspec.ops.core.agreement import differ
 from netspec.ops.core.arguments import PerDimension, Sizes, spell_window, spread
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
-from netspec.ops.core.sizes import find, size_vectors, spell_size
+from netspec.ops.core.sizes import count_up, find, size_vectors, spell_size
 from netspec.ops.core.tensors import Bound, ShapeError, Tensor, known, need_rank
 from netspec.ops.core.window import LAYOUT, padded, slide
-from netspec.ops.tensors.create import count_up
 
 
 class Columns(Op):

@@ -13,10 +13,7 @@ from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.sizes import find, size_scalar, size_vectors, spell_size
-from netspec.ops.core.tensors import ShapeError, Tensor
-
-WHOLE = {"int32": range(-(2**31), 2**31), "int64": range(-(2**63), 2**63)}
-"""The least and the largest integer of each dtype."""
+from netspec.ops.core.tensors import ShapeError, Tensor, guard_value
 
 
 class Constant(Op):
@@ -254,21 +251,6 @@ class Expand(Op):
         return "→ " + times_shape(self.shape)
 
 
-def count_up(builder: OnnxBuilder, size: Any) -> Any:
-    """0, 1, 2, … in ONNX, as many as ``size`` (a vector of one element) says."""
-    end = builder.op("Squeeze", size, builder.constant([0]))
-    return builder.op("Range", builder.constant(0), end, builder.constant(1))
-
-
 def on_device(arguments: Sequence[str]) -> str:
     """The argument that puts a new tensor where the first input is."""
     return f", device={arguments[0]}.device" if arguments else ""
-
-
-def guard_value(name: str, value: Any, dtype: str) -> None:
-    """Guard: integers of this dtype can hold the numbers, nested to any depth."""
-    if isinstance(value, tuple):
-        for item in value:
-            guard_value(name, item, dtype)
-    elif dtype in WHOLE and not isinstance(value, bool) and not (value == int(value) and int(value) in WHOLE[dtype]):
-        raise ShapeError(f"{name}: {value} cannot be {dtype}", argument="value")

@@ -9,10 +9,10 @@ from netspec.ops.core.layout import OutputLayout, shortened, strides_of
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.memory import OpRun
 from netspec.ops.core.roles.onnx_form import OnnxBuilder, as_number
-from netspec.ops.core.sizes import find, size_vector, spell_size
+from netspec.ops.core.sizes import count_up, find, size_vector, spell_size
 from netspec.ops.core.tensors import Bound, ShapeError, Tensor, axis_of
 from netspec.ops.core.window import padded
-from netspec.ops.tensors.create import count_up, on_device
+from netspec.ops.tensors.create import on_device
 from netspec.ops.tensors.reshape import Rearrangement
 
 

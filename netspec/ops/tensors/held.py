@@ -8,8 +8,7 @@ from netspec.ops.core.arguments import INTEGER, Dtype, Listed, Nested, is_intege
 from netspec.ops.core.op import Op
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
 from netspec.ops.core.roles.torch_form import Constructor, ForwardCall
-from netspec.ops.core.tensors import ShapeError, Tensor
-from netspec.ops.tensors.create import guard_value
+from netspec.ops.core.tensors import ShapeError, Tensor, guard_value
 
 PARAMETER = "nn.Parameter({})"
 """The text around a tensor that is learned."""

@@ -10,9 +10,8 @@ from netspec.ops.core.foreign import ForeignCall, OpReading
 from netspec.ops.core.layout import viewed
 from netspec.ops.core.roles.memory import OpRun, Saved
 from netspec.ops.core.roles.onnx_form import OnnxBuilder
-from netspec.ops.core.tensors import Bound, InputRange, ShapeError, Tensor, axis_of
+from netspec.ops.core.tensors import Bound, InputRange, ShapeError, Tensor, axis_of, need_integers
 from netspec.ops.math.compare import guard_number, need_bool
-from netspec.ops.tensors.index import need_integers
 from netspec.ops.tensors.reshape import Rearrangement
 
 

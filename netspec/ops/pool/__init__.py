@@ -1,0 +1,1 @@
+"""Pooling: over windows, to a given size, over everything; and its undoing."""
