@@ -25,10 +25,9 @@ text below each field. The names in ``__all__`` are public; whatever else is in 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from netspec.recipes.base import Column, Ingredient, Kind, Task, ingredients
-
 if TYPE_CHECKING:
     from netspec.ops.core.arguments import Natural, Positive, Probability
+    from netspec.recipes.base import Column, Ingredient, Kind, Task, ingredients
     from netspec.recipes.data.base import DataSet, Transform
     from netspec.recipes.losses import Loss, Weight
     from netspec.recipes.metrics import Metric
@@ -56,7 +55,10 @@ __all__ = [
 ]
 
 _MODULES = {
+    "Column": "netspec.recipes.base",
     "DataSet": "netspec.recipes.data.base",
+    "Ingredient": "netspec.recipes.base",
+    "Kind": "netspec.recipes.base",
     "Length": "netspec.recipes.schedules",
     "Loss": "netspec.recipes.losses",
     "Metric": "netspec.recipes.metrics",
@@ -66,8 +68,10 @@ _MODULES = {
     "Probability": "netspec.ops.core.arguments",
     "Rate": "netspec.recipes.optimizers",
     "Schedule": "netspec.recipes.schedules",
+    "Task": "netspec.recipes.base",
     "Transform": "netspec.recipes.data.base",
     "Weight": "netspec.recipes.losses",
+    "ingredients": "netspec.recipes.base",
 }
 
 

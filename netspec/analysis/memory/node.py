@@ -155,7 +155,7 @@ class NodePass:
             shares = len(ends) == 1 and self.passes_on(op, placed, size == ends[0][1], results)
             flows.append((value, None if shares else size))
         each = PRECISIONS[self.precision]
-        weights = sum(map(number_of, trained.values())) * each
+        weights = sum(map(number_of, trained.values())) * each if trained else 0
         if self.precision == "mixed" and op.autocast == "bfloat16":
             casts.append(weights // 2)
             if frame.again:  # in float32, before they are added to those of other iterations
@@ -163,8 +163,9 @@ class NodePass:
         if self.added and (again := sum(number_of(trained[name]) for name in trained if (node, name) in self.added)):
             weights -= again * each
             casts += [again * each, again * each]  # the sum is made anew
-        gradients = self.peak([*(size for _, size in (*flows, *ends) if size is not None), *casts])
-        frame.transient = max(frame.transient, gradients, key=lambda peak: peak.number)
+        gradients = [*[size for _, size in (*flows, *ends) if size is not None], *casts]
+        if sum(map(self.number, gradients)) > frame.transient.number:
+            frame.transient = self.peak(gradients)
         frame.weights[node.name] = 0 if node.shares else weights
         return Move(flows, ends, kept, weights, node.shares or node.name, self.peak(casts) if casts else NONE)
 
