@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netspec.graph import Graph, Node, walk
+from netspec.graph import Graph, Node, levels_in, walk
 
 MEANS = {
     "MACs": "left out of the sum",
@@ -12,6 +12,9 @@ MEANS = {
 
 def unsaid(graph: Graph) -> dict[str, list[str]]:
     """Return the ops that do not give a figure, by the figure: ``{"MACs": ["my_op"]}``."""
+    nodes = (step for level in levels_in(graph.body) for step in level.steps if isinstance(step, Node))
+    if not any(kind.unsaid() for kind in {type(node.op) for node in nodes}):
+        return {}
     found: dict[str, dict[str, None]] = {}
     for _, step, _ in walk(graph.body):
         if isinstance(step, Node):

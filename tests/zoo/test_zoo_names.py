@@ -1,34 +1,32 @@
-"""What the zoo's names mean."""
+"""The names that a zoo file has its networks by."""
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from netspec import zoo
-from netspec.pipeline import compile_loaded, compile_spec, load_spec
-
-
-def test_no_two_networks_share_a_name() -> None:
-    """But for a family whose default variant bears its name."""
-    names = Counter(name for path in zoo.files() for name in {path.stem, *zoo.variants(path)})
-    assert [name for name, count in names.items() if count > 1] == []
+from netspec.pipeline import load_spec
 
 
 @pytest.mark.parametrize("path", zoo.files(), ids=lambda path: path.stem)
-def test_a_file_is_called_as_its_spec_and_says_where_it_comes_from(path: Path) -> None:
-    spec = load_spec(path).spec
-    assert spec.name == path.stem
-    assert spec.doc
+def test_the_names_are_those_of_the_spec(path: Path) -> None:
+    assert zoo.variants(path) == (*load_spec(path).spec.variants,)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("path", [path for path in zoo.files() if zoo.variants(path)], ids=lambda path: path.stem)
-def test_a_family_by_its_own_name_is_one_of_its_variants(path: Path) -> None:
-    """The one that bears the name, where there is one."""
-    names = [path.stem] if path.stem in zoo.variants(path) else zoo.variants(path)
-    assert compile_loaded(load_spec(path)).parameters in [compile_spec(name).parameters for name in names]
-    if path.stem in zoo.variants(path):
-        assert not load_spec(path).spec.variants[path.stem].values
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("netspec: 1\nvariants:\n  a: {}\n\n# a comment\n  'b c': {x: 1}\nnetwork: []\n", ("a", "b c")),
+        ("variants: {a: {}, b: {x: 1}}\nnetwork: []\n", ("a", "b")),
+        ("network: []\nvariants:\n  a: {}\n  b:\n    x: 1", ("a", "b")),
+        ("# variants:\n#   a: {}\nnetwork: []\n", ()),
+        ("doc: |\n  variants:\n    a: {}\nnetwork: []\n", ()),
+        ('{"variants": {"a": {}}, "network": []}\n', ("a",)),
+    ],
+)
+def test_they_are_found_however_they_are_written(text: str, names: tuple[str, ...], tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(text)
+    assert zoo.variants(path) == names

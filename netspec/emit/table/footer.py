@@ -11,7 +11,7 @@ from netspec.analysis.costs import Costs, cost_formula
 from netspec.analysis.memory import PRECISIONS, Memory
 from netspec.analysis.unsaid import unsaid, unsaid_notes
 from netspec.dims import Size, evaluate, spell, times_shape
-from netspec.graph import Graph, Node, walk
+from netspec.graph import Graph, Node, levels_in, walk
 from netspec.text.quantities import bytes_text, short_bytes, short_seconds
 from netspec.view.lines import TableLine
 from netspec.view.terminal import DAGGER, DOUBLE_DAGGER, GAP, MARGIN, Cell, clip, joined, wrapped
@@ -36,7 +36,7 @@ def footer(
 ) -> list[Cell]:
     """The exact totals, what flows in and out, and what the signs in the table mean."""
     params, macs = costs.of(graph.body)
-    aside = sum(costs.of(step).params for _, step, only in walk(graph.body) if only and isinstance(step, Node))
+    aside = training_parameters(graph, costs)
     sizes = ", ".join(f"{symbol}={size}" for symbol, size in graph.sizes.items())
     outputs = [
         f"{name} {times_shape(output.value.shape)}" + (f" {DAGGER}" if output.training else "")
@@ -75,6 +75,13 @@ def footer(
         notes.append(f"{DOUBLE_DAGGER}   frozen: not trained")
     notes += unsaid_notes(graph)
     return out + [[(clip(note, width), "dim")] for note in notes]
+
+
+def training_parameters(graph: Graph, costs: Costs) -> int:
+    """Return the learned numbers of what runs in training only."""
+    if not any(step.training for level in levels_in(graph.body) for step in level.steps):
+        return 0
+    return sum(costs.of(step).params for _, step, only in walk(graph.body) if only and isinstance(step, Node))
 
 
 def time_texts(times: StepTime) -> list[str]:
@@ -180,6 +187,8 @@ def seconds_record(seconds: StepSeconds) -> dict[str, float]:
 
 def tied_parameters(graph: Graph) -> Iterable[tuple[str, str]]:
     """The keys of parameters that are another's, with that one's."""
+    if not graph.body.has_ties:
+        return
     for path, step, _ in walk(graph.body):
         if isinstance(step, Node):
             yield from ((step.key(path.removesuffix(step.name), name), target) for name, target in step.ties)
