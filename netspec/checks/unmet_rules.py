@@ -12,6 +12,8 @@ from netspec.spec import Spec
 
 MAKES_WEIGHTS = re.compile(r"weight_norm|spectral_norm")
 Place = tuple[str, int, int]
+Parameter = tuple[str, str, str]
+"""The key of a parameter, its op and its name there."""
 
 
 def unmet_rules(spec: Spec, home: Source, graphs: Sequence[Graph], foreign: Collection[Source]) -> Iterator[Diagnostic]:
@@ -26,45 +28,50 @@ def unmet_rules(spec: Spec, home: Source, graphs: Sequence[Graph], foreign: Coll
 
 def unmatched_rules(home: Source, graphs: Iterable[Graph]) -> Iterator[Diagnostic]:
     """Yield a warning for each rule of a text whose pattern matches no parameter of any graph."""
-    met: dict[Place, bool] = {}
-    rules: dict[Place, tuple[InitRule, list[str]]] = {}
+    met: set[Place] = set()
+    unmet: dict[Place, tuple[InitRule, Graph | Step]] = {}
     for graph in graphs:
-        for rule, matches, names in [*_rules_at_the_top(graph), *_rules_on_steps(graph)]:
+        parameters: list[Parameter] = []
+        for rule, holder in _rules_of(graph):
             place = rule.span.order
-            met[place] = met.get(place, False) or matches
-            rules[place] = rule, names
-    for place, (rule, names) in rules.items():
-        if not met[place] and rule.span.source is home:
-            absent = rule.op is not None and not any(name.startswith(f"{rule.op}.") for name in names)
-            close = None if absent else nearest(rule.pattern, names)
-            help = f"no step runs `{rule.op}`" if absent else "name a parameter or a level that there is, or remove it"
-            help = help if close is None else f"did you mean `{close}`?"
-            message = f"`{clipped(rule.pattern)}` matches no parameter: the rule has no effect"
-            yield warning("unused-init", message, rule.span, help=help)
+            if place in met or rule.span.source is not home:
+                continue
+            if isinstance(holder, Graph):
+                parameters = parameters or _parameters(holder)
+            if bool(rule.keys) if rule.keys is not None else any(rule.sets(*each) for each in parameters):
+                met.add(place)
+            else:
+                unmet[place] = rule, holder
+    for rule, holder in (found for place, found in unmet.items() if place not in met):
+        names = _names(holder)
+        absent = rule.op is not None and not any(name.startswith(f"{rule.op}.") for name in names)
+        close = None if absent else nearest(rule.pattern, names)
+        help = f"no step runs `{rule.op}`" if absent else "name a parameter or a level that there is, or remove it"
+        help = help if close is None else f"did you mean `{close}`?"
+        message = f"`{clipped(rule.pattern)}` matches no parameter: the rule has no effect"
+        yield warning("unused-init", message, rule.span, help=help)
 
 
-Found = tuple[InitRule, bool, list[str]]
-"""A rule, whether it matches some parameter, and the patterns that would."""
+def _rules_of(graph: Graph) -> Iterator[tuple[InitRule, Graph | Step]]:
+    """Each rule at the top of a graph, and on its steps, with what it stands on; the former alone have no keys yet."""
+    yield from ((rule, graph) for rule in graph.init if rule.keys is None)
+    if graph.body.has_init:
+        steps = (step for level in levels_in(graph.body) for step in level.steps)
+        yield from ((rule, step) for step in steps for rule in step.init)
 
 
-def _rules_at_the_top(graph: Graph) -> Iterator[Found]:
-    own = [rule for rule in graph.init if rule.keys is None]
-    if not own:
-        return
-    parameters = [(key, node.op.name, name) for _, node, name, key in walk_parameters(graph.body)]
-    names = [f"{op}.{name}" for _, op, name in parameters] + _patterns(key for key, *_ in parameters)
-    for rule in own:
-        yield rule, any(rule.sets(*each) for each in parameters), names
+def _parameters(graph: Graph) -> list[Parameter]:
+    return [(key, node.op.name, name) for _, node, name, key in walk_parameters(graph.body)]
 
 
-def _rules_on_steps(graph: Graph) -> Iterator[Found]:
-    if not graph.body.has_init:
-        return
-    for level in levels_in(graph.body):
-        for step in level.steps:
-            for rule in step.init:
-                keys = step.parameters if isinstance(step, Node) else [key for *_, key in walk_parameters(step.body)]
-                yield rule, bool(rule.keys), _patterns(keys)
+def _names(holder: Graph | Step) -> list[str]:
+    """Return the patterns that would match something of a graph or a step."""
+    if isinstance(holder, Graph):
+        parameters = _parameters(holder)
+        return [f"{op}.{name}" for _, op, name in parameters] + _patterns(key for key, *_ in parameters)
+    if isinstance(holder, Node):
+        return _patterns(holder.parameters)
+    return _patterns(key for *_, key in walk_parameters(holder.body))
 
 
 def _patterns(keys: Iterable[str]) -> list[str]:
