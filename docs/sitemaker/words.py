@@ -35,6 +35,7 @@ FOLDERS = {
 """The kinds of words that have a page each, and the folder of these."""
 KEYS = "reference/keys"
 DIAGNOSTICS = "reference/diagnostics"
+COLUMNS = "guides/costs.md"
 FORMS = {"": "step", "spec": "spec"}
 """The names of the pages of keys, where they are not the form's."""
 
@@ -57,6 +58,8 @@ def place(kind: str, group: str, name: str) -> str:
         return f"{KEYS}/{FORMS.get(group, group)}.md#{name}"
     if kind == "diagnostic":
         return f"{DIAGNOSTICS}/{name}.md"
+    if kind == "column":
+        return f"{COLUMNS}#{name.lower()}"
     return f"reference/expressions.md#{name.lower()}"
 
 
@@ -303,5 +306,6 @@ def filled(text: str) -> str:
 def _word_list(kind: str) -> str:
     words = [section.entry(*each) for section in SECTIONS if section.kind == kind for each in section.names()]
     return terms(
-        (word.name, "", " ".join([prose(word.doc), *(f"{text}" for _, text in word.details)])) for word in words
+        (word.name, "", " ".join([prose(word.doc), *(text for title, text in word.details if title == "example")]))
+        for word in words
     )

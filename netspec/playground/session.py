@@ -135,13 +135,17 @@ class Session:
         return None if self.document is None else hover(self.document, *self.offsets.place(offset))
 
     def table(self, variant: str, width: int) -> Json:
-        """Return the shape table as spans of text with styles, line by line, with the line of the spec of each."""
+        """Return the shape table as spans of text with styles, line by line, with the line of the spec of each; and
+        what each column tells.
+        """
         from netspec.emit.table import ShapeTable
+        from netspec.reference.sources.columns import COLUMNS
 
         drawn = ShapeTable(self._graph(variant)).drawn(width)
         return {
             "lines": [[[visible(text), style] for text, style in line.cell] for line in drawn],
             "rows": [line.row for line in drawn],
+            "columns": {title: doc.replace("`", "") for title, doc in COLUMNS.items()},
         }
 
     def source(self, variant: str) -> Json:

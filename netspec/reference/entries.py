@@ -16,6 +16,7 @@ from netspec.recipes.settings import NAMED_PARTS, PARTS
 from netspec.reference.examples.forms import BLOCKS, STEPS, form_examples
 from netspec.reference.examples.ops import op_example
 from netspec.reference.examples.recipes import KEYS, ingredient_example, keys_of
+from netspec.reference.sources.columns import COLUMNS, WIDE
 from netspec.reference.sources.expressions import FUNCTIONS, REFERENCES, TYPES, WORDS
 from netspec.reference.sources.forms import form_keys
 from netspec.reference.sources.ingredients import ingredient_arguments, train_keys
@@ -269,6 +270,12 @@ def diagnostic_word(phase: str, name: str) -> Word:
         details=(("more", f"`netspec explain {name}`"),),
         related=_others(name, list(PHASES[phase])),
     )
+
+
+def column_word(_: str, name: str) -> Word:
+    """Return the entry of a column of the shape table."""
+    wide = (("shown", "by `netspec shapes` in a wide terminal: 120 columns have room for most of those"),)
+    return Word(name, "column", COLUMNS[name], details=wide if name in WIDE else (), related=_others(name, [*COLUMNS]))
 
 
 def _is_plain(entry: Explanation) -> bool:

@@ -17,6 +17,7 @@ from netspec.plugins import look_for_plugins
 from netspec.recipes import Kind as IngredientKind
 from netspec.recipes import ingredients
 from netspec.reference import entries
+from netspec.reference.sources.columns import COLUMNS
 from netspec.reference.sources.expressions import FUNCTIONS, REFERENCES, TYPES, WORDS
 from netspec.reference.sources.forms import form_keys
 from netspec.reference.sources.ops import families, step_keys
@@ -96,6 +97,7 @@ SECTIONS: tuple[Section, ...] = (
         lambda: {phase: [*ids] for phase, ids in PHASES.items()},
         entries.diagnostic_word,
     ),
+    Section("column", "Columns of the shape table", lambda: {"": [*COLUMNS]}, entries.column_word),
 )
 """The language, in the order in which it is listed."""
 

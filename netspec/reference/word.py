@@ -26,11 +26,16 @@ Kind = Literal[
     "function",
     "expression word",
     "diagnostic",
+    "column",
     "argument",
     "value",
 ]
 
-KIND_TITLES: Mapping[str, str] = {"data": "data set", "expression word": "word of expressions"}
+KIND_TITLES: Mapping[str, str] = {
+    "data": "data set",
+    "expression word": "word of expressions",
+    "column": "column of the shape table",
+}
 """The kinds that a reader knows by another name."""
 
 

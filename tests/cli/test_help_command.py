@@ -58,6 +58,13 @@ def test_an_unknown_word(capsys: pytest.CaptureFixture[str]):
     assert capsys.readouterr().err.startswith("netspec: there is no word named `residul`: did you mean `residual`")
 
 
+def test_a_column_of_the_table(capsys: pytest.CaptureFixture[str]):
+    assert said(capsys, "kept").startswith("kept · column of the shape table\n\nWhat one forward pass in training")
+    structure, column = said(capsys, "share").split("─" * 80)
+    assert structure.startswith("share · structure\n")
+    assert "share · column of the shape table\n\nThe share of all MACs of the network.\n" in column
+
+
 def test_a_command(capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit):
         main(["build", "--help"])

@@ -40,6 +40,7 @@ def ask(monkeypatch: pytest.MonkeyPatch) -> Asked:
 def test_a_table_is_that_of_the_command_line_with_its_styles(ask: Asked):
     ask("read", (zoo.folder() / "resnet.yaml").read_text("utf-8"), True, "")
     found = ask("table", "resnet50", 100)
+    assert found["columns"]["kept"].startswith("What one forward pass in training keeps for the backward pass")
     lines = found["lines"]
     assert "\n".join("".join(text for text, _ in line) for line in lines) == ShapeTable(compile_spec("resnet50")).text(
         100

@@ -54,7 +54,7 @@ def runs(word: Word, folder: Path) -> None:
         assert re.search(rf"\b{re.escape(word.name)}\b", example)
 
 
-RUN = [each for each in ALL if each[0].kind not in ("type", "function", "expression word", "diagnostic")]
+RUN = [each for each in ALL if each[0].kind not in ("type", "function", "expression word", "diagnostic", "column")]
 
 
 @pytest.mark.parametrize(("section", "group", "name"), RUN, ids=[f"{each[1]}-{each[2]}" for each in RUN])
@@ -102,7 +102,7 @@ def meanings(name: str) -> list[tuple[str, str]]:
 
 def test_all_meanings_of_a_word():
     assert meanings("residual") == [("structure", "")]
-    assert meanings("params") == [("key", "spec"), ("key", "block"), ("key", "expect"), ("key", "use")]
+    assert meanings("params") == [("key", "spec"), ("key", "block"), ("key", "expect"), ("column", ""), ("key", "use")]
     assert meanings("if") == [("key", "output"), ("structure", ""), ("expression word", "")]
     assert meanings("linear") == [("op", "linear"), ("schedule", "")]
     assert meanings("patience") == [("key", "early_stopping"), ("argument", "plateau")]

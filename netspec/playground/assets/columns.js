@@ -1,12 +1,6 @@
-// The columns of the shape table: how many signs its panel has room for, and what those with short titles tell.
+// The columns of the shape table: how many signs its panel has room for, and what each tells.
 
 import { element } from "./markdown.js";
-
-const MEANINGS = {
-  share: "the share of all MACs",
-  field: "the receptive field: how much of the input one element of the output sees",
-  kept: "what one forward pass in training keeps for the backward pass",
-};
 
 /** The columns of text that a panel with a table has room for. */
 export function columnsIn(panel) {
@@ -18,11 +12,11 @@ export function columnsIn(panel) {
   return each && room > 0 ? Math.max(48, Math.min(160, Math.floor(room / each))) : 80;
 }
 
-/** Tell what the short titles mean under the pointer: they stand above the first rule. */
-export function explain(table) {
+/** Tell what the titles mean under the pointer: they stand above the first rule. */
+export function explain(table, meanings) {
   const rule = [...table.children].find((row) => row.textContent.startsWith("─"));
   for (const span of rule?.previousElementSibling.children ?? []) {
-    const meaning = MEANINGS[span.textContent.trim()];
+    const meaning = meanings[span.textContent.trim()];
     if (meaning) span.title = meaning;
   }
 }

@@ -170,11 +170,11 @@ const frames = { explorer: new Frame(panel("explorer"), "Explorer", onLine), dif
 
 const SHOW = {
   async table() {
-    const { lines, rows } = await askOfOpen("table", state.variant, columnsIn(panel("table")));
+    const { lines, rows, columns } = await askOfOpen("table", state.variant, columnsIn(panel("table")));
     pages.set("table", lines.map((line) => line.map(([text]) => text).join("")).join("\n") + "\n");
     const spans = (line) => line.map(([text, style]) => (style ? element("span", { class: style }, text) : text));
     table.replaceChildren(...lines.map((line, at) => element("span", { class: "row", "data-line": rows[at] || "" }, ...spans(line), "\n")));
-    explain(table);
+    explain(table, columns);
     lightRows();
     panel("table").dataset.columns = columnsIn(panel("table"));
   },

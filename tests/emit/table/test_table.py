@@ -21,6 +21,7 @@ from netspec.emit.table import ShapeTable
 from netspec.graph import Call, Graph, Level, NetworkOutput, Node, Value, walk
 from netspec.ops import OPS, Tensor
 from netspec.pipeline import compile_spec
+from netspec.reference.sources.columns import COLUMNS, TIMED
 from netspec.view.lines import View, table_lines
 
 SOURCE = Source("net.yaml", "")
@@ -466,6 +467,7 @@ def test_a_wide_terminal_shows_more():
     text = resnet().text(150)
     head = next(line for line in text.split("\n") if line.startswith("layer "))
     assert head.split() == ["layer", "op", "output", "params", "MACs", "share", "field", "kept", "line", "input"]
+    assert head.split() == [each for each in COLUMNS if each not in TIMED]
     outer = [line for line in body_lines(text) if line[0] not in "│├└ " and "%" in line]
     shares = [float(line.split("%")[0].split()[-1]) for line in outer]
     assert 98 < sum(shares) + shares[1] < 103  # the second line stands for two

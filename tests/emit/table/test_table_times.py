@@ -15,6 +15,7 @@ from netspec.cli import main
 from netspec.emit.table import ShapeTable
 from netspec.graph import Graph
 from netspec.pipeline import compile_spec
+from netspec.reference.sources.columns import TIMED
 from netspec.text.quantities import short_seconds
 
 
@@ -30,7 +31,7 @@ def test_times_stand_in_the_text_at_any_width(name: str, width: int):
     lines = table.text(width).splitlines()
     assert max(map(len, lines)) <= width
     head = next(line for line in lines if line.startswith("layer"))
-    assert (head.split()[5:7] == ["forward", "step"]) == (width > 48), "without room, the footer alone has them"
+    assert (head.split()[5:7] == [*TIMED]) == (width > 48), "without room, the footer alone has them"
     told = [*map(short_seconds, times.total)]
     assert all(each in " ".join(lines) for each in told)
 

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 def add(commands: Commands) -> None:
     """Add its parser."""
     command = add_command(
-        commands, "shapes", "Print shapes, parameters and MACs, layer by layer, and times on a measured device."
+        commands,
+        "shapes",
+        "Print shapes, parameters and MACs, layer by layer, and times on a measured device; the wider the terminal, the"
+        " more columns. `netspec help field` explains one.",
     )
     add_spec_arguments(command)
     add_cached_argument(command)
