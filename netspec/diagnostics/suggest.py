@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 SYNONYMS = {
@@ -44,6 +44,9 @@ SYNONYMS = {
 
 MOST_LISTED = 8
 """A message lists no more names than these."""
+
+MOST_TOLD = 18
+"""A message tells no more keys or arguments of a form or an op than these."""
 
 STATES = {"units": "hidden_size", "hidden_dim": "hidden_size", "hidden": "hidden_size"}
 """The same of layers that have a state."""
@@ -117,6 +120,12 @@ def one_of_these(word: str, candidates: Iterable[str], none: str) -> str:
         return none
     first = ", ".join(f"`{name}`" for name in names[:MOST_LISTED])
     return did_you_mean(word, names) or f"one of {first} and {len(names) - MOST_LISTED} more"
+
+
+def some_of(names: Sequence[str], word: str) -> str:
+    """Return names for a message: all of them, or the first ones and the command that lists the others."""
+    told = ", ".join(f"`{name}`" for name in names[:MOST_TOLD])
+    return told if len(names) <= MOST_TOLD else f"{told} and {len(names) - MOST_TOLD} more: `netspec help {word}`"
 
 
 def clipped(text: str, most: int = 60) -> str:

@@ -22,6 +22,16 @@ from netspec.ops.registry import names_in
 Task = Literal["classes", "binary", "numbers"]
 Kind = Literal["loss", "optimizer", "schedule", "data", "transform", "metric"]
 
+KEYS: Mapping[Kind, str] = {
+    "loss": "loss",
+    "optimizer": "optimizer",
+    "schedule": "schedule",
+    "data": "data",
+    "transform": "prepare",
+    "metric": "metrics",
+}
+"""The key of ``train`` that an ingredient of each kind stands under."""
+
 BASES: Mapping[Kind, str] = {
     "loss": "losses.Loss",
     "optimizer": "optimizers.Optimizer",

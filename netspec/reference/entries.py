@@ -12,10 +12,11 @@ from netspec.elaborate.steps import STRUCTURES
 from netspec.ops import OPS
 from netspec.recipes import Ingredient, ingredients
 from netspec.recipes import Kind as IngredientKind
+from netspec.recipes.base import KEYS
 from netspec.recipes.settings import NAMED_PARTS, PARTS
 from netspec.reference.examples.forms import BLOCKS, STEPS, form_examples
 from netspec.reference.examples.ops import op_example
-from netspec.reference.examples.recipes import KEYS, ingredient_example, keys_of
+from netspec.reference.examples.recipes import ingredient_example, keys_of
 from netspec.reference.sources.columns import COLUMNS, WIDE
 from netspec.reference.sources.expressions import FUNCTIONS, REFERENCES, TYPES, WORDS
 from netspec.reference.sources.forms import form_keys

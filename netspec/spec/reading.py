@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Self, TypeVar, get_args
 
 from netspec.dataclass import dataclass
-from netspec.diagnostics import Report, Span, clipped, nearest, typo_of
+from netspec.diagnostics import Report, Span, clipped, nearest, some_of, typo_of
 from netspec.syntax import ListNode, MapNode, ScalarNode, SyntaxNode
 
 VERSION = 1
@@ -242,7 +242,7 @@ Read = TypeVar("Read", bound=Form)
 def read_form(form: type[Read], node: SyntaxNode, report: Report, what: str, span: Span | None = None) -> Read | None:
     """Read a mapping as a form; unknown and missing keys are reported, ``None`` is given where any is at fault."""
     if not isinstance(node, MapNode):
-        misfit(report, node, f"a mapping with the keys of {what}", _keys_help(form))
+        misfit(report, node, f"a mapping with the keys of {what}", _keys_help(form, what))
         return None
     data: dict[str, Any] = {key.text: value for key, value in node.entries}
     fields = form_fields(form)
@@ -334,16 +334,16 @@ def _report_keys(
         if word in ELSEWHERE and form.__name__ == "TrainSpec":
             report.error("unknown-key", f"{what} has no key `{clipped(word)}`", key.span, help=ELSEWHERE[word])
             continue
-        help = f"did you mean `{meant}`?" if meant else _keys_help(form)
+        help = f"did you mean `{meant}`?" if meant else _keys_help(form, what)
         if meant is None and len(missing) == len(unknown) == 1:  # what is missing is most likely what this stands for
             meant = missing[0]
-            help = f"`{meant}` is missing: {_missing_help(form, meant)}"
+            help = f"`{meant}` is missing: {_missing_help(form, meant, what)}"
         report.error("unknown-key", f"{what} has no key `{clipped(word)}`", key.span, help=help)
         missing = [each for each in missing if each != meant]
     if missing and not node.partial:
         listed = " and ".join(f"`{word}`" for word in missing)
         listed = listed.replace(" and ", ", ", len(missing) - 2)
-        help = "; ".join(dict.fromkeys(_missing_help(form, word) for word in missing))
+        help = "; ".join(dict.fromkeys(_missing_help(form, word, what) for word in missing))
         report.error("missing-key", f"{what} needs {listed}", span or node.span, help=help, about=listed)
 
 
@@ -360,6 +360,9 @@ ELSEWHERE = {
     "recompute": "it stands at a step, beside its arguments: `- repeat: {…, recompute: true}`; `memory: 8GiB` chooses",
     "shuffle": "remove it: rows are shuffled anew in each epoch",
     "scheduler": "did you mean `schedule`?",
+    "tensorboard": "it belongs to `loggers: tensorboard`",
+    "wandb": "it belongs to `loggers: wandb`",
+    "mlflow": "it belongs to `loggers: mlflow`",
 }
 """Keys that people look for in `train`, with the place where each is."""
 
@@ -381,9 +384,9 @@ EXAMPLES = {
 """An example of each key that a form may need."""
 
 
-def _missing_help(form: type[Form], key: str) -> str:
-    return form.examples.get(key) or EXAMPLES.get(key) or _keys_help(form)
+def _missing_help(form: type[Form], key: str, what: str) -> str:
+    return form.examples.get(key) or EXAMPLES.get(key) or _keys_help(form, what)
 
 
-def _keys_help(form: type[Form]) -> str:
-    return "its keys are " + ", ".join(f"`{key}`" for key in _keys(form))
+def _keys_help(form: type[Form], what: str) -> str:
+    return f"its keys are {some_of(_keys(form), what.strip('`'))}"

@@ -37,16 +37,6 @@ class TrainSpec(Form):
     """the measures of the held-back rows; default: those that suit the loss"""
     optimizer: Value
     """the optimizer: `adam: 0.001`"""
-    weight_decay: Value | None = None
-    """how strongly weights are drawn to zero: `{value, skip}`"""
-    groups: Value | None = None
-    """parameters, by patterns of their keys, with what is theirs: `{trunk.*: {lr: 0.001, freeze: 2}}`"""
-    layer_decay: Value | None = None
-    """the factor by which learning rates fall from each layer to the one before it: `0.75`"""
-    batch_norm: Value | None = None
-    """batch norms that run as in evaluation meanwhile: `{train: false, of: layer1}`"""
-    lora: Value | None = None
-    """changes of low rank that are learned in place of the weights: `{rank: 8, of: "*.qkv"}`"""
     schedule: Value | None = None
     """the course of the learning rate: `cosine`; default: it stays as it is"""
     epochs: Value | None = None
@@ -55,6 +45,29 @@ class TrainSpec(Form):
     """how many steps the optimizer takes, instead of `epochs`"""
     batch: Value | None = None
     """rows a step, over all devices; null for all rows"""
+    validation: Value | None = None
+    """the share of the training rows held back to judge by, where the data have no such part: of each class as much"""
+    folds: Value | None = None
+    """K of K-fold cross-validation"""
+    early_stopping: Value | None = None
+    """an end when nothing gets better: `{patience, metric}`"""
+    weight_decay: Value | None = None
+    """how strongly weights are drawn to zero: `{value, skip}`"""
+    clip: Value | None = None
+    """the largest norm of the gradients (gradient clipping); default: no limit"""
+    seed: Value | None = None
+    """the seed of the weights, the order and every other chance"""
+    precision: Value | None = None
+    """the numbers to compute with: `mixed` is bfloat16 by autocast over float32 weights, `float16` the same in float16,
+    with a scaled loss; `bfloat16` has the weights in it too"""
+    groups: Value | None = None
+    """parameters, by patterns of their keys, with what is theirs: `{trunk.*: {lr: 0.001, freeze: 2}}`"""
+    layer_decay: Value | None = None
+    """the factor by which learning rates fall from each layer to the one before it: `0.75`"""
+    batch_norm: Value | None = None
+    """batch norms that run as in evaluation meanwhile: `{train: false, of: layer1}`"""
+    lora: Value | None = None
+    """changes of low rank that are learned in place of the weights: `{rank: 8, of: "*.qkv"}`"""
     drop_last: Value | None = None
     """leave out the rows at the end of an epoch that make no full batch"""
     sample: Value | None = None
@@ -65,18 +78,10 @@ class TrainSpec(Form):
     """the number of parts that a batch is worked through in, to save memory (gradient accumulation)"""
     memory: Value | None = None
     """the bytes that a step may take, `8GiB`: they choose `accumulate` and the levels that are recomputed"""
-    clip: Value | None = None
-    """the largest norm of the gradients (gradient clipping); default: no limit"""
     ema: Value | None = None
     """a moving average of the weights that is judged and kept in their place: `0.999`"""
     average: Value | None = None
     """the number of last epochs whose weights are averaged in the end, and kept in place of the best: `5`"""
-    early_stopping: Value | None = None
-    """an end when nothing gets better: `{patience, metric}`"""
-    validation: Value | None = None
-    """the share of the training rows held back to judge by, where the data have no such part: of each class as much"""
-    folds: Value | None = None
-    """K of K-fold cross-validation"""
     evaluate_train: Value | None = None
     """judge the training rows too, each epoch"""
     init: Value | None = None
@@ -84,9 +89,6 @@ class TrainSpec(Form):
     weights: Annotated[WeightsSource | None, reader(read_weights, "weights")] = None
     """the weights to start from: a file, the folder of a run, `torchvision:NAME`, `hf:owner/name`; or `{from, skip,
     rename, prefix, adapter}`"""
-    precision: Value | None = None
-    """the numbers to compute with: `mixed` is bfloat16 by autocast over float32 weights, `float16` the same in float16,
-    with a scaled loss; `bfloat16` has the weights in it too"""
     compile: Value | None = None
     """torch.compile: of each repeated block (`regional`), or of the `whole`"""
     channels_last: Value | None = None
@@ -97,8 +99,6 @@ class TrainSpec(Form):
     """the part that each of several devices has: the whole network (`ddp`), or a share of every block (`fsdp`)"""
     workers: Value | None = None
     """the number of processes that read ahead what lies on disk"""
-    seed: Value | None = None
-    """the seed of the weights, the order and every other chance"""
     checkpoint: Value | None = None
     """how often the run is saved: `{minutes, steps, keep}`"""
     loggers: Value | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from netspec import library
-from netspec.diagnostics import Label, clipped, did_you_mean, nearest
+from netspec.diagnostics import Label, clipped, did_you_mean, nearest, some_of
 from netspec.elaborate.reading.scope import Scope, origin_labels
 from netspec.elaborate.reading.values import AlreadyReported, Reader
 from netspec.ops import OPS, Op
@@ -16,10 +16,9 @@ from netspec.syntax import ScalarNode
 JOIN_HELP = "`concat`, `add`, `mean` and similar ops combine several values into one"
 
 
-def theirs(what: str, names: Sequence[str]) -> str:
-    """``its arguments are `a`, `b`, `c```."""
-    told = ", ".join(f"`{name}`" for name in names)
-    return f"its {what}s are {told}" if len(names) > 1 else f"its {what} is {told}"
+def theirs(what: str, names: Sequence[str], owner: str) -> str:
+    """Return ``its arguments are `a`, `b`, `c```, of which there may be more than fit into a message."""
+    return f"its {what}s are {some_of(names, owner)}" if len(names) > 1 else f"its {what} is `{names[0]}`"
 
 
 def replaced(key: ScalarNode, text: str) -> ScalarNode:
@@ -50,7 +49,7 @@ def unknown_parameter(reader: Reader, step: CallStep, key: str, block: BlockSpec
     known = [*block.params, *CALL_KEYS]
     help = did_you_mean(name, known) if nearest(name, known) else None
     if help is None:
-        help = theirs("parameter", [*block.params]) if block.params else "it has none"
+        help = theirs("parameter", [*block.params], key) if block.params else "it has none"
     span = step.arguments[name][0].span
     return reader.error("unknown-argument", f"`{key}` has no parameter `{clipped(name)}`", span, help=help)
 
@@ -62,9 +61,9 @@ INFERRED = frozenset({"in_channels", "in_features", "num_features", "num_channel
 def unknown_op_argument(reader: Reader, kind: type[Op], key: ScalarNode) -> AlreadyReported:
     """Report an argument that an op does not have."""
     known = [*kind.model_fields, *(port for port in kind.ports if port != "input"), *CALL_KEYS]
-    fields = [*kind.model_fields]
+    fields = kind.argument_names()
     close = None if key.text in (*INFERRED, "activation") else nearest(key.text, known)
-    help = f"did you mean `{close}`?" if close else theirs("argument", fields) if fields else "it takes none"
+    help = f"did you mean `{close}`?" if close else theirs("argument", fields, kind.name) if fields else "it takes none"
     if key.text in INFERRED:
         help = "leave it out: input sizes are inferred"
     if key.text == "activation":

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from netspec.diagnostics import Span, clipped, did_you_mean
+from netspec.diagnostics import Span, clipped, did_you_mean, some_of
 from netspec.elaborate.reading.arguments import build, model_callee, read_arguments
-from netspec.elaborate.reading.scope import Scope, listed
+from netspec.elaborate.reading.scope import Scope
 from netspec.elaborate.reading.values import AlreadyReported, Reader
 from netspec.recipes import Ingredient, Kind, ingredients
+from netspec.recipes.base import KEYS
 from netspec.spec import Entry, Written
 from netspec.syntax import ListNode, MapNode, ScalarNode
 
@@ -54,7 +55,7 @@ class IngredientReader:
         if found is None:
             from netspec.elaborate.messages.foreign import ingredient_help  # its tables are for faults alone
 
-            help = ingredient_help(kind, key.text, known) or f"there are {listed([*known])}"
+            help = ingredient_help(kind, key.text, known) or f"there are {some_of([*known], KEYS[kind])}"
             message = f"there is no {WORDS[kind]} named `{clipped(key.text)}`"
             raise self.reader.error("unknown-name", message, key.span, help=help)
         return self.settings(found, inside, key.span)
@@ -85,7 +86,7 @@ class IngredientReader:
         def unknown(key: ScalarNode) -> object:
             fields = [*kind.model_fields]
             help = did_you_mean(key.text, fields) or (
-                f"its arguments are {listed(fields)}" if fields else "it takes none"
+                f"its arguments are {some_of(fields, kind.name)}" if fields else "it takes none"
             )
             message = f"`{kind.name}` has no argument `{clipped(key.text)}`"
             return self.reader.error("unknown-argument", message, key.span, help=help)

@@ -23,6 +23,7 @@ class Parametrized(Op):
     The keys are those of ``torch.nn.utils.parametrizations``.
     """
 
+    rare: ClassVar[tuple[str, ...]] = KINDS
     spectral_dim: ClassVar[int] = 0
 
     weight_norm: bool = False

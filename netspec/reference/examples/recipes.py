@@ -6,17 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from netspec.recipes import Ingredient, Kind
+from netspec.recipes.base import KEYS
 from netspec.recipes.data import Transform
-
-KEYS: Mapping[Kind, str] = {
-    "loss": "loss",
-    "optimizer": "optimizer",
-    "schedule": "schedule",
-    "data": "data",
-    "transform": "prepare",
-    "metric": "metrics",
-}
-"""The key of ``train`` that an ingredient of each kind stands under."""
 
 ARGUMENTS: Mapping[str, Mapping[str, str]] = {
     "csv": {"path": "houses.csv", "target": "price"},

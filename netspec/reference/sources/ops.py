@@ -29,11 +29,11 @@ def described_arguments(op: type[Op]) -> Mapping[str, WordArgument]:
         name: WordArgument(
             name,
             docs.get(name) or meaning(op, name),
-            {} if field.is_required() else {"default": field.default},
+            {} if (field := op.model_fields[name]).is_required() else {"default": field.default},
             field.is_required(),
             name == op.main,
         )
-        for name, field in op.model_fields.items()
+        for name in op.argument_names()
     }
 
 

@@ -22,8 +22,8 @@ class OpSignature(BaseModel):
     same (``F.softmax(x, dim=1)``); ``ports``, the inputs in order, or ``variadic`` for any number of them;
     ``optional``, the ports that may be left out (``None`` stands in their place, in every method); ``outputs``, in
     order; ``torch_defaults``, torch's defaults of the arguments that have another one here; ``covers``, the callables
-    of torch that it is besides ``torch`` and ``functional`` (``Tensor.amax``), and ``without``, torch's arguments that
-    it does not take.
+    of torch that it is besides ``torch`` and ``functional`` (``Tensor.amax``), ``without``, torch's arguments that it
+    does not take, and ``rare``, arguments that are listed last.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True, allow_inf_nan=False)
@@ -39,6 +39,12 @@ class OpSignature(BaseModel):
     torch_defaults: ClassVar[Mapping[str, Any]] = {}
     covers: ClassVar[tuple[str, ...]] = ()
     without: ClassVar[tuple[str, ...]] = ()
+    rare: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def argument_names(cls) -> list[str]:
+        """Return the arguments in the order in which people read them: ``rare`` ones last."""
+        return sorted(cls.model_fields, key=lambda name: name in cls.rare)
 
     def output_names(self, *inputs: Tensor) -> tuple[str, ...]:
         """Return the output ports: ``outputs``, except where their number depends on the arguments."""
