@@ -60,6 +60,9 @@ def check_reference(reference: Reference) -> float:
     Raises ``Misbuilt`` where that is more than rounding: no spec can bring that about, only a fault of netspec.
     """
     graph, module, sizes = reference.graph, reference.module, small_sizes(reference.graph)
+    rows = reference.rows(sizes)
+    if rows is not None and (difference := _from_graph(graph, module, *rows)) <= TOLERANCE:
+        return difference
     inputs = reference.inputs(sizes)
     difference = _from_graph(graph, module, inputs, reference.made(sizes))
     if difference > TOLERANCE:  # a deep network may amplify single precision's rounding beyond any fixed tolerance

@@ -12,12 +12,11 @@ import torch
 from torch import nn
 
 from netspec.analysis.above_one import is_above_one
-from netspec.dims import Dim
-from netspec.elaborate.passes.sizes import batch_dims
+from netspec.elaborate.passes.sizes import batch_dims, only_batch
 from netspec.elaborate.state.requirements import holds
 from netspec.graph import Graph
 from netspec.runtime.examples import example_inputs
-from netspec.runtime.reference import Reference, device_of
+from netspec.runtime.reference import Reference, device_of, is_by_rows
 
 TELLING = 1e-4
 NOISE = 1e-6
@@ -36,11 +35,11 @@ def is_telling(reference: Reference, tried: Sequence[Mapping[str, int]]) -> bool
     """Return whether the outputs are finite and differ between two inputs by more than rounding does.
 
     Where each row of a batch has outputs of its own, and only their number is symbolic, so that each run costs as much
-    as the network does, two rows of a run at one of the sizes ``tried`` do; else there are two runs at the first.
+    as the network does, two rows of the largest batch that is ``tried`` do; else there are two runs at the first sizes.
     """
-    several = next((sizes for sizes in tried if min(sizes.values(), default=1) > 1), None)
-    if several is not None and _is_by_rows(reference.graph):
-        pairs = [(output[0], output[1]) for output in reference.outputs(several)]
+    largest = max(tried, key=lambda sizes: max(sizes.values(), default=1))
+    if min(largest.values(), default=1) > 1 and only_batch(reference.graph) and is_by_rows(reference.graph):
+        pairs = [(output[0], output[1]) for output in reference.outputs(largest)]
     else:
         pairs = [*zip(reference.outputs(tried[0]), reference.outputs(tried[0], seed=1))]
     for one, other in pairs:
@@ -49,16 +48,6 @@ def is_telling(reference: Reference, tried: Sequence[Mapping[str, int]]) -> bool
         if np.abs(one - other).max(initial=0.0) <= TELLING * np.abs(one).max(initial=0.0):
             return False
     return True
-
-
-def _is_by_rows(graph: Graph) -> bool:
-    """Return whether the only symbolic dimension is a batch's, with which all inputs and outputs begin."""
-    batch = batch_dims(graph)
-    if len(graph.sizes) != 1 or graph.sizes.keys() != batch:
-        return False
-    (row,) = map(Dim.symbol, batch)
-    made = [output.value for output in graph.outputs.values() if not output.training]
-    return all(value.shape[:1] == (row,) for value in (*graph.inputs.values(), *made))
 
 
 def probing_copy(graph: Graph, module: nn.Module) -> nn.Module:

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from netspec.dims import Dim
+from netspec.elaborate.passes.sizes import batch_dims
 from netspec.graph import Graph
 from netspec.runtime.examples import example_inputs
 from netspec.runtime.fixed_noise import fixed_noise, is_random
@@ -37,7 +39,7 @@ class Reference:
 
     def outputs(self, sizes: Mapping[str, int], seed: int = 0, mean: float = 0.0) -> list[np.ndarray]:
         """Return the module's outputs for inference on these inputs, as float64 arrays."""
-        return _arrays(self.made(sizes, seed, mean))
+        return as_arrays(self.made(sizes, seed, mean))
 
     def made(self, sizes: Mapping[str, int], seed: int = 0, mean: float = 0.0) -> Made:
         """Return the same as the module gives them."""
@@ -48,14 +50,51 @@ class Reference:
             self._kept[key] = made_by(self.module, self.inputs(sizes, seed, mean), is_random(self.graph))
         return self._kept[key]
 
+    def rows(self, sizes: Mapping[str, int]) -> tuple[dict[str, Tensor], Made] | None:
+        """Return inputs at these sizes with what the module makes of them, both rows of a larger batch that it has run.
+
+        Where they may depend on each other, a difference is the module's own only if a run at these sizes has it, too.
+        """
+        larger = self._larger(sizes)
+        if larger is None:
+            return None
+        count = sizes[next(iter(batch_dims(self.graph)))]
+        return _first(self.inputs(larger), count), _first(self.made(larger), count)
+
+    def _larger(self, sizes: Mapping[str, int]) -> dict[str, int] | None:
+        """Return sizes with a larger batch, but else the same, that have been run where these have not."""
+        kept = [dict(each) for each, seed, mean in self._kept if (seed, mean) == (0, 0.0)]
+        if dict(sizes) in kept or not is_by_rows(self.graph):
+            return None
+        (batch,) = batch_dims(self.graph)
+        fits = (each for each in kept if each[batch] > sizes[batch] and {**each, batch: sizes[batch]} == sizes)
+        return next(fits, None)
+
     def run(self, module: nn.Module, inputs: Mapping[str, Tensor]) -> list[np.ndarray]:
         """Return the outputs of the module, or of a copy, with fixed numbers for those that it draws at random."""
-        return _arrays(made_by(module, inputs, is_random(self.graph)))
+        return as_arrays(made_by(module, inputs, is_random(self.graph)))
+
+
+def is_by_rows(graph: Graph) -> bool:
+    """Return whether inputs and outputs are rows of one batch, and have its size nowhere else."""
+    batch = batch_dims(graph)
+    if len(batch) != 1:
+        return False
+    (row,) = map(Dim.symbol, batch)
+    made = [output.value for output in graph.outputs.values() if not output.training]
+    shapes = [value.shape for value in (*graph.inputs.values(), *made)]
+    others = [size for shape in shapes for size in shape[1:] if isinstance(size, Dim)]
+    return all(shape[:1] == (row,) for shape in shapes) and not any(batch & size.symbols for size in others)
+
+
+def _first(made: Any, count: int) -> Any:
+    """Return the first rows of a tensor, or of each of several."""
+    return {name: each[:count] for name, each in made.items()} if isinstance(made, dict) else made[:count]
 
 
 def run(module: nn.Module, inputs: Mapping[str, Tensor]) -> list[np.ndarray]:
     """The module's outputs for inference, as float64 arrays; without TF32 on CUDA, as for onnxruntime."""
-    return _arrays(made_by(module, inputs))
+    return as_arrays(made_by(module, inputs))
 
 
 def made_by(module: nn.Module, inputs: Mapping[str, Tensor], draws: bool = False) -> Made:
@@ -77,7 +116,8 @@ def exactly() -> Iterator[None]:
         yield
 
 
-def _arrays(made: Made) -> list[np.ndarray]:
+def as_arrays(made: Made) -> list[np.ndarray]:
+    """Return outputs as float64 arrays."""
     return [tensor.detach().cpu().double().numpy() for tensor in (made.values() if isinstance(made, dict) else [made])]
 
 

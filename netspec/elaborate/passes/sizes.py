@@ -71,6 +71,11 @@ def batch_dims(graph: Graph) -> frozenset[str]:
     return frozenset(symbol for value in graph.inputs.values() for symbol in _symbols(value.shape[:1]))
 
 
+def only_batch(graph: Graph) -> bool:
+    """Return whether no dimension but batches is symbolic, so that each run costs as much as the network does."""
+    return graph.sizes.keys() <= batch_dims(graph)
+
+
 def _usual(names: Sequence[str], batch: Collection[str]) -> Iterator[dict[str, int]]:
     """A batch of 1, and the same size for all other dimensions."""
     for size in COMMON:
@@ -199,7 +204,7 @@ def quick_sizes(graph: Graph) -> list[dict[str, int]]:
     uneven = sorted(range(3, LARGEST), key=lambda size: not _is_prime(size))
     attempts = chain(_apart(possible(uneven, found), batch), _candidates(graph), (dict(graph.sizes),))
     _extend(found, 3, filter(is_telling, attempts), (), requirements)
-    return found if graph.sizes.keys() <= batch else found[::-1]
+    return found if only_batch(graph) else found[::-1]
 
 
 def _apart(possible: Mapping[str, Sequence[int]], batch: Collection[str]) -> Iterator[dict[str, int]]:

@@ -15,7 +15,7 @@ from torch import nn
 
 from netspec.analysis.memory import Memory
 from netspec.dims import evaluate
-from netspec.elaborate.passes.sizes import batch_dims, first_that_fit, other_sizes, quick_sizes
+from netspec.elaborate.passes.sizes import first_that_fit, only_batch, other_sizes, quick_sizes
 from netspec.emit.onnx.runtimes import ANY_FORM, OnnxForm
 from netspec.graph import Graph, walk
 from netspec.ops import HALVES
@@ -27,7 +27,7 @@ from netspec.runtime.onnx.layer_values import LayersOfFile
 from netspec.runtime.onnx.parity import BORNE, ROUNDINGS, TOLERANCE, Comparison, Parity, largest_difference
 from netspec.runtime.onnx.session import OpenedFile, loaded_runtime, open_on
 from netspec.runtime.probing import is_defined, is_telling, probing_copy
-from netspec.runtime.reference import Reference, device_of
+from netspec.runtime.reference import Reference, as_arrays, device_of, is_by_rows
 from netspec.runtime.trace.replay import trace_layers
 
 Effort = Literal["quick", "full"]
@@ -168,11 +168,8 @@ def compare(
     opened = open_fixed(path, providers, runtime) if fixed else open_on(runtime, path, providers)
     tolerance = max(tolerance_of(reference.graph), tolerance_in(precision))
     runtimes = _Runtimes(reference, opened, tolerance, getattr(torch, precision))
-    comparisons: list[Comparison] = []
-    for each, mean in trials(reference.graph, sizes, tolerance):
-        told = runtimes.compared(each, mean) if not mean or runtimes.bears(each, mean) else None
-        comparisons.append(runtimes.compared(each) if told is None or (mean and told.rounding > BORNE) else told)
-    return Parity(comparisons, opened.providers, reference, runtime=runtime)
+    in_turn = runtimes.batches if only_batch(reference.graph) and len(sizes) > 1 else runtimes.each
+    return Parity(in_turn(sizes, mean_to_try(reference.graph, tolerance)), opened.providers, reference, runtime=runtime)
 
 
 class _Runtimes:
@@ -183,6 +180,43 @@ class _Runtimes:
     ):
         self.reference, self.opened, self.tolerance, self.precision = reference, opened, tolerance, precision
         self.usual: list[float] = []
+
+    def each(self, sizes: Sequence[Mapping[str, int]], mean: float) -> list[Comparison]:
+        """Return how far they differ at each of the sizes, and at the first on inputs of another mean."""
+        return [*map(self.compared, sizes), *([self.off_centre(sizes[0], mean)] if mean else [])]
+
+    def batches(self, sizes: Sequence[Mapping[str, int]], mean: float) -> list[Comparison]:
+        """Return the same where only a batch is symbolic, so that each run costs as much as the network does: inputs of
+        another mean are in place of others at one of the sizes.
+        """
+        if not is_by_rows(self.reference.graph):
+            return [*map(self.compared, sizes[:-1]), self.off_centre(sizes[-1], mean)]
+        largest, *between, smallest = sorted(sizes, key=lambda each: [*each.values()], reverse=True)
+        found = [self.compared(largest)]
+        on_rows = [self.on_rows(each) for each in between]
+        found += [told or self.compared(each) for told, each in zip(on_rows, between)]
+        found.append(self.off_centre(smallest, mean))  # PyTorch runs it, too: what depends on the batch shows here
+        if mean and not all(on_rows):  # a single row may tell nothing
+            found += [self.compared(smallest), self.off_centre(largest, mean)]
+        return sorted(found, key=lambda each: sizes.index(each.sizes))
+
+    def off_centre(self, sizes: Mapping[str, int], mean: float) -> Comparison:
+        """Return how far they differ on inputs off centre, if the network bears a ``mean`` other than 0."""
+        told = self.compared(sizes, mean) if mean and self.bears(sizes, mean) else None
+        return self.compared(sizes) if told is None or told.rounding > BORNE else told
+
+    def on_rows(self, sizes: Mapping[str, int]) -> Comparison | None:
+        """Return how far they differ on rows of a larger batch that PyTorch has run, if that is within the tolerance.
+
+        Else the rows may depend on each other, and PyTorch has to run at these sizes.
+        """
+        rows = self.reference.rows(sizes)
+        if rows is None:
+            return None
+        inputs, ours = rows[0], as_arrays(rows[1])
+        difference = largest_difference(ours, self._run(inputs))
+        agrees = difference <= self.tolerance and all(np.isfinite(output).all() for output in ours)
+        return Comparison(sizes, difference, tolerance=self.tolerance) if agrees else None
 
     def bears(self, sizes: Mapping[str, int], mean: float) -> bool:
         """Return whether the outputs of inputs off centre are numbers, of a size that has digits for the rest."""
@@ -197,13 +231,15 @@ class _Runtimes:
         counts as large as it usually is.
         """
         ours, inputs = self.reference.outputs(sizes, mean=mean), self.reference.inputs(sizes, mean=mean)
-        theirs = self.opened.run({name: tensor.numpy() for name, tensor in inputs.items()})
         self.usual = self.usual or [float(np.abs(output).max(initial=0.0)) for output in ours]
-        difference = largest_difference(ours, theirs, self.usual if mean else ())
+        difference = largest_difference(ours, self._run(inputs), self.usual if mean else ())
         rounding = self._rounding(inputs, ours) if difference > self.tolerance else 0.0
         undefined = math.isfinite(difference) and not all(np.isfinite(output).all() for output in ours)
         undefined = undefined or math.isnan(difference)
         return Comparison(sizes, difference, rounding, self.tolerance, undefined, mean)
+
+    def _run(self, inputs: Mapping[str, torch.Tensor]) -> Sequence[Any]:
+        return self.opened.run({name: tensor.numpy() for name, tensor in inputs.items()})
 
     def _rounding(self, inputs: Mapping[str, torch.Tensor], ours: Sequence[np.ndarray]) -> float:
         """Return what rounding alone comes to: in double precision, and with weights that are other in the last bit.
@@ -217,19 +253,13 @@ class _Runtimes:
         return max(largest_difference(self.reference.run(each, inputs), ours) for each in (exact, nudged))
 
 
-def trials(graph: Graph, sizes: Sequence[Mapping[str, int]], tolerance: float) -> list[tuple[Mapping[str, int], float]]:
-    """Return the sizes, each with the mean of the real inputs, some of which lie off centre unless they have a range.
+def mean_to_try(graph: Graph, tolerance: float) -> float:
+    """Return the mean of real inputs in another trial, if they have no range, or 0 for none.
 
-    These come in addition, at the first sizes; or, if only the batch is symbolic and each run costs as much as the
-    network does, in place of the last. Half precision does not bear them: its rounding exceeds what differs between
-    numbers that far off.
+    Half precision does not bear them: its rounding exceeds what differs between numbers that far off.
     """
-    tried = [(each, 0.0) for each in sizes]
     real = any("float" in value.tensor.dtype for name, value in graph.inputs.items() if name not in graph.ranges)
-    if not real or tolerance != TOLERANCE:
-        return tried
-    in_place = len(sizes) > 1 and graph.sizes.keys() <= batch_dims(graph)
-    return [*tried[:-1], (sizes[-1], OFF_CENTRE)] if in_place else [*tried, (sizes[0], OFF_CENTRE)]
+    return OFF_CENTRE if real and tolerance == TOLERANCE else 0.0
 
 
 def tolerance_of(graph: Graph) -> float:
