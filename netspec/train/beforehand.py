@@ -77,7 +77,7 @@ def guard_colours(setup: Setup) -> None:
 
 def cautions(setup: Setup) -> list[str]:
     """Return warnings about the run, a sentence each."""
-    warnings = [*filter(None, [caution_of_classes(setup), caution_of_warmup(setup)])]
+    warnings = [*setup.data.cautions, *filter(None, [caution_of_classes(setup), caution_of_warmup(setup)])]
     warnings += [
         f"{message} (line {span.line}): {help.partition(': `netspec')[0]}"
         for span, message, help in softened_outputs(setup.graph)

@@ -155,6 +155,7 @@ def test_some_of_the_classes_of_images(capsys: pytest.CaptureFixture[str]):
     """Those that are there have their own numbers; images have the size of those that it was trained on."""
     pictures("some", "dog", "fox", size=8)
     assert scores("pictures", "images: some", capsys)["rows"]["accuracy"] == 1.0
+    assert scores("pictures", "some", capsys)["rows"]["accuracy"] == 1.0
     pictures("parts/train", "dog")
     pictures("parts/test", "cat", "fox")
     made = scores("pictures", "images: parts", capsys)

@@ -171,8 +171,11 @@ def test_a_folder_of_images_is_written_to_a_file(capsys: pytest.CaptureFixture[s
     for name in names:
         Image.fromarray(generator.integers(0, 255, (8, 8), dtype=np.uint8)).save(name)
     (folder / "notes.txt").write_text("not a picture")
+    (folder / "more" / "d.avif").write_bytes(b"av1")
     assert main(["predict", "runs/digits/1", "pictures", "-o", "answers.csv"]) == 0
-    assert capsys.readouterr().out == "answers.csv: 3 answers\n"
+    out, err = capsys.readouterr()
+    assert out == "answers.csv: 3 answers\n"
+    assert err.startswith("netspec: 1 image is left out, in formats that are not read, .avif (1): convert them to PNG")
     rows = [*csv.DictReader(io.StringIO(Path("answers.csv").read_text()))]
     assert [row["input"] for row in rows] == names
     (alone,) = said(capsys, "runs/digits/1", names[2])
@@ -332,6 +335,7 @@ def test_as_csv_and_as_text(capsys: pytest.CaptureFixture[str]):
         ),
         ("line", "broken.npy", "text", "broken.npy cannot be read: it holds no NumPy arrays"),
         ("line", "page.html", "text", "page.html is neither an image nor a table (.csv) nor arrays (.npy, .npz)"),
+        ("digits", "a.heic", "text", "a.heic is an image in a format that is not read: convert it to PNG or JPEG"),
         ("digits", "broken.png", "text", "broken.png cannot be read: it is no image"),
         ("digits", "some.csv", "1,2\n", "some.csv is a table, but a row of the network's is `image` [1, 8, 8]"),
         (

@@ -278,6 +278,9 @@ def test_other_data_may_be_a_path_alone(project: Path, tmp_path: Path, capsys: p
     assert main(["evaluate", "runs/tumours/1", "--data", "new.csv"]) == 2
     told = "new.csv is a file, and runs/tumours/1 was trained on `breast_cancer`: name its kind, `csv: new.csv`"
     assert told in capsys.readouterr().err
+    assert main(["evaluate", "runs/tumours/1", "--data", "runs"]) == 2
+    told = "runs is a folder, and runs/tumours/1 was trained on `breast_cancer`: name its kind, `images: runs`"
+    assert told in capsys.readouterr().err
 
 
 def test_a_program_gets_the_confusions_beside_the_scores(project: Path, capsys: pytest.CaptureFixture[str]):

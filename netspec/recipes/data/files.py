@@ -242,8 +242,9 @@ class Images(DataSet):
 
     ``size`` makes all images equal in height and width; more of them than fit in memory are read as they are needed.
     Images stand upright, as their EXIF says; greys of 16 bits become 0 to 1 as those of 8 do, real numbers stay what
-    they are, transparent places show the ``background``, and of several pictures in a file the first is taken. Needs
-    the package Pillow.
+    they are, transparent places show the ``background``, and of several pictures in a file the first is taken. PNG,
+    JPEG, WebP, TIFF, BMP, GIF and PPM are read; HEIC, AVIF, PSD and the like are left out, and told. Needs the package
+    Pillow.
     """
 
     name = "images"

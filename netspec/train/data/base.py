@@ -60,7 +60,7 @@ class Data:
     Bytes (uint8) in a column that is declared as ``float32`` are numbers from 0 to 255 and become 0 to 1; float64 is
     for numbers that transforms need with all their digits. ``file`` is the name of the data in messages, ``files`` are
     those of the rows, by part, where each has one of its own. ``table`` has the columns of a table whose features these
-    are, and ``notes`` say what was done to them.
+    are, ``notes`` say what was done to them, and ``cautions`` are warnings.
     """
 
     columns: Mapping[str, Column]
@@ -72,4 +72,5 @@ class Data:
     file: str = "the data"
     table: tuple[TableColumn, ...] = ()
     notes: tuple[str, ...] = ()
+    cautions: tuple[str, ...] = ()
     files: Mapping[str, Sequence[str]] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -22,8 +23,8 @@ from netspec.train.data import DataFault, Meaning
 from netspec.train.data.arrays import real
 from netspec.train.data.meaning import UNKNOWN, by_character, listed, told_of_unknown
 from netspec.train.data.paths import read_text
-from netspec.train.data.readers.class_folders import images_in
-from netspec.train.data.readers.decoder import ENDINGS, Decoder
+from netspec.train.data.readers.class_folders import images_in, left_out
+from netspec.train.data.readers.decoder import ENDINGS, FOREIGN, Decoder
 from netspec.train.data.readers.numpy_files import arrays_of
 from netspec.train.data.readers.tables.features import TableFeatures, features_of
 from netspec.train.data.readers.tables.form import TableForm, number_of
@@ -118,7 +119,10 @@ class InputReader:
         several at once; or else tables, arrays or texts.
         """
         if self.text is None and any(len(self.columns[name].shape) == 3 for name in self.read):
-            images = images_in(path, Path())
+            foreign: Counter[str] = Counter()
+            images = images_in(path, Path(), foreign)
+            if (told := left_out(foreign)) is not None:
+                self.warn(told)
             for start in range(0, len(images), IMAGES_AT_ONCE):
                 yield from together([self.rows(each) for each in images[start : start + IMAGES_AT_ONCE]])
             return
@@ -140,6 +144,8 @@ class InputReader:
                 return self.image(path)
             case suffix if suffix in (*TABLES, ".txt"):
                 return self.table(path)
+            case suffix if suffix in FOREIGN:
+                raise UsageError(f"{path} is an image in a format that is not read: convert it to PNG or JPEG")
         raise UsageError(f"{path} is neither an image nor a table (.csv) nor arrays (.npy, .npz)")
 
     def only(self, path: Path, what: str, dims: int) -> tuple[str, Column]:

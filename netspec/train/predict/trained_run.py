@@ -130,8 +130,8 @@ class TrainedRun:
         data = read_data(self.graph, self.meaning())
         for change in changes_of_data(data, self.folder) if self.other is None else ():
             warn(f"the data differ from those it was trained on: {change}; what judges may be rows that it has learned")
-        for note in data.notes if self.other is not None else ():
-            warn(note)
+        for told in (*data.notes, *data.cautions) if self.other is not None else ():
+            warn(told)
         fold = self.fold if self.other is None else None
         weights = read_loss_weights(self.path)
         setup = Setup(self.graph, data, torch.device("cpu"), fold, self.states(), loss_weights=weights)
@@ -164,10 +164,12 @@ def other_data(folder: RunFolder, text: str) -> list[str]:
     """Return other data as values to set; keys that give rows a meaning are as in training, unless they are named."""
     ((name, trained),) = folder.facts()["recipe"]["data"].items()
     kind = ingredients("data").get(name)
-    if (kind is None or kind.main == "path") and _is_file(text):
+    if (kind is None or kind.main == "path") and _is_path(text):
         text = f"{{{name}: {json.dumps(text)}}}"
-    elif _is_file(text):
-        raise UsageError(f"{text} is a file, and {folder.path} was trained on `{name}`: name its kind, `csv: {text}`")
+    elif _is_path(text):
+        what, example = ("folder", "images") if os.path.isdir(text) else ("file", "csv")
+        help = f"name its kind, `{example}: {text}`"
+        raise UsageError(f"{text} is a {what}, and {folder.path} was trained on `{name}`: {help}")
     node = read_value("train.data", text)
     if kind is None or not isinstance(node, MapNode) or node.keys() != (name,):
         return [f"train.data={text}"]
@@ -177,12 +179,14 @@ def other_data(folder: RunFolder, text: str) -> list[str]:
     return [f"train.data={text}", *(f"train.data.{key}={json.dumps(trained[key])}" for key in unnamed)]
 
 
-def _is_file(text: str) -> bool:
+def _is_path(text: str) -> bool:
     """Return whether other data are a path alone. Raises ``UsageError`` for one where nothing is."""
-    looks_like = re.fullmatch(r"[\w./~-]+\.\w+", text) is not None and text not in ingredients("data")
+    if text in ingredients("data"):
+        return False
+    looks_like = re.fullmatch(r"[\w./~-]+\.\w+", text) is not None
     if looks_like and not os.path.exists(text):
         raise UsageError(f"there is no file {text}: --data takes a path, or data as under `train.data`, 'csv: new.csv'")
-    return looks_like
+    return looks_like or os.path.isdir(text)
 
 
 def _number(fold: Path) -> int:

@@ -36,6 +36,25 @@ def test_classes_are_folders(tmp_path):
     assert data.validation is data.test is None
 
 
+def test_images_in_formats_that_are_not_read_are_told_once(tmp_path):
+    """Those of all classes and parts together; files that are no images are not."""
+    for part, count in (("train", 3), ("val", 1)):
+        for name in ("cat", "dog"):
+            write(tmp_path / part / name / "a.png")
+            for number in range(count):
+                (tmp_path / part / name / f"{number}.HEIC").write_bytes(b"heif")
+    (tmp_path / "train" / "dog" / "b.psd").write_bytes(b"8BPS")
+    (tmp_path / "train" / "dog" / "notes.txt").write_text("not an image")
+    data = read(Images(path="."), tmp_path)
+    told = "9 images are left out, in formats that are not read, .heic (8), .psd (1): convert them to PNG or JPEG"
+    assert data.cautions == (told,)
+    assert len(data.train) == len(data.validation) == 2
+    (tmp_path / "val" / "dog" / "a.png").unlink()
+    assert fault(Images(path="."), tmp_path) == (
+        "val/dog has images in formats that are not read alone, .heic (1)\nconvert them to PNG or JPEG"
+    )
+
+
 def test_parts_are_folders_and_images_are_made_equal(tmp_path):
     for part, count in (("train", 3), ("val", 2), ("test", 1)):
         for number in range(count):

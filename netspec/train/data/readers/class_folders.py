@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from netspec.text.quoting import visible
 from netspec.train.data.base import DataFault
 from netspec.train.data.paths import kind_of, reason
-from netspec.train.data.readers.decoder import ENDINGS, shown
+from netspec.train.data.readers.decoder import CONVERT, ENDINGS, FOREIGN, shown
 
 PARTS = {
     "train": {"train", "training"},
@@ -70,24 +71,44 @@ def class_folders(root: Path, folder: Path) -> list[str]:
     return names
 
 
-def images_in(root: Path, folder: Path, help: str | None = None) -> list[Path]:
-    """The images of a class, those in folders inside it too, in the order of their paths. Raises ``DataFault``, with
-    the repair ``help`` where there are none.
+def images_in(root: Path, folder: Path, foreign: Counter[str], help: str | None = None) -> list[Path]:
+    """The images of a class, those in folders inside it too, in the order of their paths; images in formats that are
+    not read are counted in ``foreign``, by their endings. Raises ``DataFault``, with the repair ``help`` where there
+    are none.
     """
-    images = sorted(_images(root, folder, ()))
+    own: Counter[str] = Counter()
+    images = sorted(_images(root, folder, (), own))
+    foreign.update(own)
+    if not images and own:
+        only = f"images in formats that are not read alone, {_endings(own)}"
+        raise DataFault(f"{shown(root, folder)} has {only}", CONVERT)
     if not images:
         raise DataFault(f"{shown(root, folder)} has no images", help)
     return images
 
 
-def _images(root: Path, folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
+def left_out(foreign: Counter[str]) -> str | None:
+    """Return the warning of images in formats that are not read; ``None`` if there are none."""
+    if not foreign:
+        return None
+    what = "1 image is" if foreign.total() == 1 else f"{foreign.total():,} images are"
+    return f"{what} left out, in formats that are not read, {_endings(foreign)}: {CONVERT}"
+
+
+def _endings(foreign: Counter[str]) -> str:
+    return ", ".join(f"{ending} ({count:,})" for ending, count in foreign.most_common())
+
+
+def _images(root: Path, folder: Path, above: tuple[tuple[int, int], ...], foreign: Counter[str]) -> Iterator[Path]:
     here = root.stat()
     own = (here.st_dev, here.st_ino)
     if own in above:
         raise DataFault(f"{shown(root, folder)} is a link to a folder that it is in")
     for path, mode in _entries(root, folder):
         if stat.S_ISDIR(mode):
-            yield from _images(path, folder, (*above, own))
+            yield from _images(path, folder, (*above, own), foreign)
+        elif path.suffix.lower() in FOREIGN:
+            foreign[path.suffix.lower()] += 1
         elif path.suffix.lower() in ENDINGS:
             if not stat.S_ISREG(mode):
                 raise DataFault(f"{shown(path, folder)} is {kind_of(mode)}, but an image is expected")

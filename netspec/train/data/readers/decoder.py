@@ -25,6 +25,13 @@ ENDINGS = {
     *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff"),
     *(".ppm", ".pgm", ".pbm", ".pnm"),
 }
+FOREIGN = {
+    *(".heic", ".heif", ".hif", ".avif", ".jxl", ".jp2", ".j2k", ".jpf", ".jpx", ".psd", ".psb", ".xcf", ".kra"),
+    *(".svg", ".svgz", ".ai", ".eps", ".ico", ".icns", ".cur", ".tga", ".dds", ".pcx", ".sgi", ".exr", ".hdr", ".qoi"),
+    *(".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw", ".dcm", ".dicom"),
+}
+"""The endings of images in formats that are not read."""
+CONVERT = "convert them to PNG or JPEG"
 OPAQUE = {".jpg", ".jpeg", ".jpe", ".jfif", ".ppm", ".pgm", ".pbm", ".pnm"}
 """Those of formats without transparency."""
 DEEP = 65535

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from netspec.text.quoting import visible
 from netspec.train.data.base import Data, DataFault, Rows, TensorRows
 from netspec.train.data.meaning import Meaning, listed
 from netspec.train.data.paths import package, there
-from netspec.train.data.readers.class_folders import class_folders, images_in, part_folders
+from netspec.train.data.readers.class_folders import class_folders, images_in, left_out, part_folders
 from netspec.train.data.readers.decoder import Decoder, alike, shown
 from netspec.train.data.readers.transparency import told
 
@@ -80,7 +81,8 @@ def read(data_set: Images, folder: Path, known: Meaning | None = None) -> Data:
     parts = part_folders(root, folder)
     trained = None if known is None else known.target_classes()
     words = trained or tuple(class_folders(parts["train"], folder))
-    files_of = {part: _files(root_of_part, words, folder, trained) for part, root_of_part in parts.items()}
+    foreign: Counter[str] = Counter()
+    files_of = {part: _files(root_of_part, words, folder, trained, foreign) for part, root_of_part in parts.items()}
     height, width = _sides(decoder, [file for files, _ in files_of.values() for file in files])
     each = decoder(files_of["train"][0][0]).nbytes
     rows: dict[str, Rows] = {}
@@ -96,7 +98,8 @@ def read(data_set: Images, folder: Path, known: Meaning | None = None) -> Data:
     given = (rows["train"], rows.get("validation"), rows.get("test"))
     note = _transparency(decoder, [file for files, _ in files_of.values() for file in files])
     notes = () if note is None else (note,)
-    return Data(columns, *given, {"label": words}, file=data_set.path, notes=notes, files=names)
+    cautions = (*filter(None, [left_out(foreign)]),)
+    return Data(columns, *given, {"label": words}, file=data_set.path, notes=notes, cautions=cautions, files=names)
 
 
 def _tried(read: Callable[[Path], Made], file: Path) -> Made | DataFault:
@@ -127,9 +130,11 @@ def _transparency(decoder: Decoder, files: Sequence[Path]) -> str | None:
         return told(sum(pool.map(decoder.is_transparent, some)), len(some), len(files), decoder.background)
 
 
-def _files(root: Path, words: Sequence[str], folder: Path, trained: Sequence[str] | None) -> tuple[list[Path], Tensor]:
-    """Return the images of a part and their classes. Raises ``DataFault`` for a class without images, or without
-    training.
+def _files(
+    root: Path, words: Sequence[str], folder: Path, trained: Sequence[str] | None, foreign: Counter[str]
+) -> tuple[list[Path], Tensor]:
+    """Return the images of a part and their classes; ``foreign`` counts those in formats that are not read. Raises
+    ``DataFault`` for a class without images, or without training.
     """
     files: list[Path] = []
     labels: list[int] = []
@@ -140,7 +145,7 @@ def _files(root: Path, words: Sequence[str], folder: Path, trained: Sequence[str
             if trained is not None:
                 raise DataFault(f"{what} that the network was not trained on", f"it knows {listed(trained)}")
             raise DataFault(f"{what} of which there are no training images")
-        own = images_in(root / name, folder, "take the folder out, or put images into it")
+        own = images_in(root / name, folder, foreign, "take the folder out, or put images into it")
         files += own
         labels += [numbers[name]] * len(own)
     return files, torch.tensor(labels)
