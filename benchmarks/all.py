@@ -1,4 +1,4 @@
-"""Every benchmark, one after the other, and one table of what they print: `python benchmarks/all.py -o TABLE.md`.
+"""The benchmarks of time and memory, one after the other, and a table: `python benchmarks/all.py -o TABLE.md`.
 
 They are sized to take at most 20 minutes together on two quiet cores. Leaves with 1 if a bar is missed, or a benchmark
 fails.
@@ -13,62 +13,104 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-LEFT_OUT = {"all", "pairs", "processes", "written", "freeze_data", "round_trip", "imports", "tiny_transformers"}
-"""This one, what the others share, what writes data, and what takes a quarter of an hour or more by itself."""
+SET = (
+    "startup",
+    "check",
+    "construct",
+    "scaling",
+    "build",
+    "export",
+    "export_memory",
+    "import_time",
+    "step",
+    "train",
+    "cached_step",
+    "memory",
+    "memory_bound",
+    "step_time",
+)
+"""The benchmarks with bars on time and memory. The others take a quarter of an hour or more each, and write a table."""
 LINE = re.compile(
     r"(?P<what>\S.*?)\s{2,}(?P<ratio>[\d.]+  \[[^]]*\])\s*(?P<bar>at (?:most|least) [^:]*: \w+)?(?P<note>.*)"
 )
 
-
-def names() -> list[str]:
-    """The benchmarks that there are."""
-    return sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in LEFT_OUT)
+COLUMNS = ("what", "ratio", "bar", "note")
 
 
-def table(name: str) -> tuple[int, list[str]]:
-    """Run a benchmark; give its exit code, and rows of Markdown for what it prints."""
-    start = time.perf_counter()
-    done = subprocess.run([sys.executable, str(FOLDER / f"{name}.py")], stdout=subprocess.PIPE, text=True)
-    print(done.stdout, flush=True)
-    took = time.perf_counter() - start
-    verdict = {0: "", 1: " **missed**"}.get(done.returncode, " **failed**")
-    return done.returncode, [f"| **{name}** ({took:.0f} s){verdict} | | | |", *rows(done.stdout)]
+@dataclass
+class Outcome:
+    """The outcome of a benchmark: its exit code, what it printed, and the seconds that it took."""
 
+    name: str
+    code: int
+    text: str
+    seconds: float
 
-def rows(text: str) -> Iterator[str]:
-    """A row for each measurement; other lines say what is held against what."""
-    for line in text.splitlines():
-        found = LINE.fullmatch(line.strip())
-        if found:
-            cells = (found[name] or "" for name in ("what", "ratio", "bar", "note"))
+    @classmethod
+    def of(cls, name: str) -> Outcome:
+        """Run a benchmark."""
+        start = time.perf_counter()
+        done = subprocess.run([sys.executable, str(FOLDER / f"{name}.py")], stdout=subprocess.PIPE, text=True)
+        print(done.stdout, flush=True)
+        return cls(name, done.returncode, done.stdout, time.perf_counter() - start)
+
+    @property
+    def verdict(self) -> str:
+        """The words for its exit code."""
+        return {0: "ok", 1: "**missed**"}.get(self.code, "**failed**")
+
+    def rows(self) -> Iterator[str]:
+        """A row of Markdown for the benchmark, and for each measurement; other lines say what is held against what."""
+        yield f"| **{self.name}** | {self.seconds:.0f} s | {self.verdict} | |"
+        for line in self.lines if self.is_measured else ():
+            found = LINE.fullmatch(line)
+            cells = (
+                [found[name] or "" for name in ("what", "ratio", "bar", "note")] if found else [f"*{line}*", "", "", ""]
+            )
             yield "| " + " | ".join(cell.strip().replace("|", "\\|") for cell in cells) + " |"
-        elif line.strip():
-            yield f"| *{line.strip()}* | | | |"
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines that it printed."""
+        return [line.strip() for line in self.text.splitlines() if line.strip()]
+
+    @property
+    def is_measured(self) -> bool:
+        """Return whether it prints measurements, rather than a table of its own."""
+        return any(LINE.fullmatch(line) for line in self.lines)
+
+
+def document(outcomes: Sequence[Outcome], minutes: float) -> str:
+    """All outcomes in one table, behind it the tables that some print."""
+    lines = [
+        f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}; {minutes:.1f} minutes.",
+        "",
+        "| what | ratio [quartiles] | bar | |",
+        "| :-- | :-- | :-- | :-- |",
+        *(row for outcome in outcomes for row in outcome.rows()),
+    ]
+    for outcome in outcomes:
+        if not outcome.is_measured:
+            lines += ["", f"## {outcome.name}", "", "```", *outcome.text.rstrip().splitlines(), "```"]
+    return "\n".join(lines) + "\n"
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("benchmarks", nargs="*", default=names(), help=f"of {', '.join(names())}")
+    options.add_argument("benchmarks", nargs="*", default=SET, help=f"default: {' '.join(SET)}")
     options.add_argument("-o", "--output", type=Path, help="the file for the table")
     given = options.parse_args()
     start = time.perf_counter()
-    found = [table(name) for name in given.benchmarks]
-    minutes = (time.perf_counter() - start) / 60
-    head = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}; {minutes:.1f} minutes"
-    lines = [
-        head,
-        "",
-        "| what | ratio [quartiles] | bar | |",
-        "| :-- | :-- | :-- | :-- |",
-        *(row for _, rows in found for row in rows),
-    ]
+    outcomes = [Outcome.of(name) for name in given.benchmarks]
     if given.output is not None:
-        given.output.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    sys.exit(max(code for code, _ in found))
+        made = document(outcomes, (time.perf_counter() - start) / 60)
+        given.output.write_text(made, encoding="utf-8")
+    sys.exit(max(outcome.code for outcome in outcomes))
 
 
 if __name__ == "__main__":
