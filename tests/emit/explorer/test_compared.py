@@ -363,6 +363,49 @@ def test_files_are_paired_by_their_names():
     ]
 
 
+VARIANTS = """netspec: 1
+name: net
+params:
+  width: 8
+  depth: 2
+variants:
+  deep:
+    depth: 3
+
+  wide: {width: 16}
+  wider: {width: 32}
+inputs: {x: [N, 4]}
+network: [{repeat: {count: depth, body: [linear: width, relu]}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "removed", "added"),
+    [
+        ("wide", "wider", ["  wide: {width: 16}"], ["  wider: {width: 32}"]),
+        ("wide", "deep", ["  depth: 2", "  wide: {width: 16}"], ["  width: 8", "  deep:", "    depth: 3"]),
+        (None, "wide", ["  width: 8"], ["  wide: {width: 16}"]),
+        ("wide", None, ["  wide: {width: 16}"], ["  width: 8"]),
+        (None, None, [], []),
+    ],
+)
+def test_the_change_between_variants_is_their_entries_and_defaults(
+    old: str | None, new: str | None, removed: list[str], added: list[str]
+):
+    loaded = load_source(Source("net.yaml", VARIANTS))
+    networks = [compile_loaded(loaded, variant=variant) for variant in (old, new)]
+    (pair,) = compared_data(Diff(*networks))["pairs"]
+    assert [line[2] for line in pair["lines"] if not line[1]] == removed
+    assert [line[2] for line in pair["lines"] if not line[0]] == added
+    assert [line[0] or line[1] for line in pair["lines"]] == [*range(1, 1 + len(VARIANTS.splitlines()))]
+
+
+def test_variants_on_one_line_are_no_change():
+    networks = [compile_spec("resnext", variant=name) for name in ("resnext50_32x4d", "resnext101_32x8d")]
+    pairs = compared_data(Diff(*networks))["pairs"]
+    assert all(was == now for pair in pairs for was, now, _ in pair["lines"])
+
+
 def test_a_spec_that_extends_is_shown_as_it_is_written(tmp_path: Path):
     """Its own file first, though no step is of it, and all files that it takes from, one after another."""
     (tmp_path / "base.yaml").write_text(OLD)

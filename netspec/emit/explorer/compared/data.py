@@ -13,9 +13,11 @@ from netspec.analysis.diff.merging import MergedLevel, MergedStep, merged_networ
 from netspec.analysis.diff.words import facet_text
 from netspec.analysis.memory import Memory
 from netspec.analysis.unsaid import unsaid_notes
+from netspec.diagnostics import Source
 from netspec.dims import evaluate
 from netspec.emit.explorer.compared.runs import MergedRun, runs_of
 from netspec.emit.explorer.compared.texts import paired_texts
+from netspec.emit.explorer.compared.variants import with_variants
 from netspec.emit.explorer.records import Records, carried_by, makers_of, rows_of, shifted, texts_of, without_empty
 from netspec.graph import ONCE, Call, ExecutionCount, Graph, Node, Step, Value
 from netspec.view.cards import contents, sign_of
@@ -74,6 +76,7 @@ class _Compared(Records):
         places = [[self.place_of(source) for source in side] for side in texts]
         pairs = paired_texts(*texts)
         for pair in pairs:
+            self.mark_variants(pair, texts)
             for side, numbers in zip(("old", "new"), places):
                 pair[side] = -1 if pair[side] is None else numbers[pair[side]]
         root = self.root()
@@ -102,6 +105,16 @@ class _Compared(Records):
             "differing": self.differing,
             "sections": self.sections(),
         }
+
+    def mark_variants(self, pair: dict[str, Any], texts: tuple[Sequence[Source], Sequence[Source]]) -> None:
+        """Show as the change of a text that both networks share the lines that their values come from."""
+        old, new = self.diff.old, self.diff.new
+        if pair["old"] is None or pair["new"] is None or old.name == new.name:
+            return
+        text = texts[1][pair["new"]]
+        if texts[0][pair["old"]].text == text.text:
+            changed = [entry.name for entry in self.diff.sections["parameter"]]
+            pair["lines"] = [*with_variants(pair["lines"], text, (old.name, new.name), changed)]
 
     def doc(self) -> str:
         """The line below the names: if nothing differs, the sizes that costs are at, and what they leave out."""
