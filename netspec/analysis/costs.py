@@ -36,7 +36,9 @@ class Costs:
         ``executions`` says how often it runs in one forward pass of the network.
         """
         ahead, run = self._macs.work(what)
-        macs = ahead * evaluate(executions.ahead, self.sizes) + run * evaluate(executions.run, self.sizes)
+        macs = ahead + run
+        if executions is not ONCE:
+            macs = ahead * evaluate(executions.ahead, self.sizes) + run * evaluate(executions.run, self.sizes)
         if not isinstance(what, Level) and what.shares:
             return Cost(0, macs)
         return Cost(self._learned(what.body if isinstance(what, Call) else what), macs)

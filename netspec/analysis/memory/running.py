@@ -87,6 +87,16 @@ class LevelSummary:
     cached: Size
 
 
+class Moment(NamedTuple):
+    """A moment of a run: its ``number`` of bytes, the storages ``alive``, how many sizes had ``grown`` and ``gone``."""
+
+    number: int = 0
+    alive: tuple[Storage, ...] = ()
+    grown: int = 0
+    gone: int = 0
+    besides: Peak = NONE
+
+
 class LiveStorages:
     """The storages that are alive as a level runs, by the values that lie in them, and their largest sum so far.
 
@@ -99,9 +109,8 @@ class LiveStorages:
         self.now = 0
         self.grown: list[Size] = []
         self.gone: list[Size] = []
-        self._most = 0
-        self._there: tuple[tuple[Storage, ...], int, int, Peak] = ((), 0, 0, NONE)
-        self.last_kept = NONE
+        self._most = Moment()
+        self._most_kept = self._most
 
     def add(self, storage: Storage) -> None:
         """Count a storage as alive, once more if it is. What is kept is alive already."""
@@ -144,20 +153,27 @@ class LiveStorages:
 
     def moment(self, besides: Peak = NONE) -> None:
         """Compare what is alive now, and ``besides``, with the peak."""
-        if self.now + besides.number > self._most:
-            self._most = self.now + besides.number
-            self._there = (*self.values,), len(self.grown), len(self.gone), besides
+        number = self.now + besides.number
+        if number > self._most.number:
+            self._most = Moment(number, (*self.values,), len(self.grown), len(self.gone), besides)
 
     def settle(self) -> None:
         """Note the peak so far as that of what ends with the last value that is kept."""
-        self.last_kept = self.peak
+        self._most_kept = self._most
 
     @property
     def peak(self) -> Peak:
         """The largest moment so far."""
-        alive, grown, gone, besides = self._there
-        parts = [*(storage.size for storage in alive), *self.grown[:grown]]
-        return Peak(self._most, parts, self.gone[:gone], (besides,))
+        return self._peak_at(self._most)
+
+    @property
+    def last_kept(self) -> Peak:
+        """The largest moment up to the last value that is kept."""
+        return self._peak_at(self._most_kept)
+
+    def _peak_at(self, moment: Moment) -> Peak:
+        parts = [*(storage.size for storage in moment.alive), *self.grown[: moment.grown]]
+        return Peak(moment.number, parts, self.gone[: moment.gone], (moment.besides,))
 
 
 @dataclass(eq=False, slots=True)
