@@ -15,6 +15,8 @@ from netspec.elaborate.training.proposed_recipe import how_to_train
 from netspec.elaborate.training.recipe import check_columns, class_count
 from netspec.graph import Graph, covers
 from netspec.recipes.binding import Unbound, bind_inputs, bind_target, prepared
+from netspec.recipes.data import DataSet
+from netspec.recipes.data.files import TableFile
 from netspec.recipes.recipe import Recipe
 from netspec.train.data import Data, DataFault, Meaning, Rows, TensorRows
 from netspec.train.data.meaning import as_trained, by_character, changed, listed
@@ -39,13 +41,14 @@ def read_data(graph: Graph, known: Meaning | None = None) -> Data:
     """Read the data of a graph's recipe, and check them against the network. Raises ``SpecError`` at the spec's line.
 
     Data for a trained network are read by the meaning of its own, ``known``. A network that starts from the weights of
-    a run has the words and classes of that one under its numbers.
+    a run has the words and classes of that one under its numbers, and its features in that one's order.
     """
     recipe, report = recipe_of(graph), Report()
     reader, span = Reader(report), recipe.spans["data"]
-    here = recipe.folder_of("data", graph.spec)
     try:
-        data: Data = resolve(recipe.data.torch)(recipe.data, here, *([known] if recipe.data.knows else []))
+        data = _as_it_lies(graph, recipe.data, known)
+        if known is None:
+            data = ordered_by_weights(graph, data)
         ranks = {name: len(each.value.shape) for name, each in graph.outputs.items()}
         repair = "`classes: true` makes 0 and 1 of any two values" if hasattr(recipe.data, "classes") else None
         data = judged(data, recipe.losses, ranks, known is not None, repair)
@@ -58,27 +61,50 @@ def read_data(graph: Graph, known: Meaning | None = None) -> Data:
     return data
 
 
+def _as_it_lies(graph: Graph, data_set: DataSet, known: Meaning | None = None) -> Data:
+    here = recipe_of(graph).folder_of("data", graph.spec)
+    data: Data = resolve(data_set.torch)(data_set, here, *([known] if data_set.knows else []))
+    return data
+
+
+def learned_before(graph: Graph) -> tuple[str, Meaning] | None:
+    """Return the run that a network's weights come from, and the meaning of its data; ``None`` where there is none."""
+    recipe = recipe_of(graph)
+    path = None if recipe.weights is None else run_behind(recipe.weights, recipe.folder_of("weights", graph.spec))
+    return None if path is None or not has_meaning(RunFolder(path)) else (str(path), read_meaning(RunFolder(path)))
+
+
+def ordered_by_weights(graph: Graph, data: Data) -> Data:
+    """Return the data of a table whose columns are those of the run that the weights come from, in that one's order."""
+    data_set, found = recipe_of(graph).data, learned_before(graph)
+    if found is None or not isinstance(data_set, TableFile):
+        return data
+    run, held = found
+    own, theirs = ([column.name for column in columns] for columns in (data.table, held.table))
+    if own == theirs or sorted(own) != sorted(theirs):
+        return data
+    data = _as_it_lies(graph, data_set.model_copy(update={"features": theirs}))
+    return replace(data, notes=(*data.notes, f"features in the order of {run}, which the weights are from"))
+
+
 def numbered_by_weights(graph: Graph, data: Data) -> Data:
     """Return data with words and classes under the numbers that they have in the run that the weights come from.
 
     Words that are new to it get the numbers after its own. Raises ``DataFault`` where the network has none left.
     """
-    recipe = recipe_of(graph)
-    if recipe.weights is None:
+    weights, found = recipe_of(graph).weights, learned_before(graph)
+    if weights is None or found is None:
         return data
-    path = run_behind(recipe.weights, recipe.folder_of("weights", graph.spec))
-    if path is None or not has_meaning(RunFolder(path)):
-        return data
-    held = read_meaning(RunFolder(path))
-    if not recipe.weights.skip:
-        data = replace(data, notes=(*data.notes, *other_features(data, held, str(path))))
+    run, held = found
+    if not weights.skip:
+        data = replace(data, notes=(*data.notes, *other_features(data, held, run)))
     groups: dict[tuple[Words, Words], list[str]] = {}
     for name, words in data.words.items():
         if held.words.get(name, words) != words:
             groups.setdefault((held.words[name], words), []).append(name)
     with suppress(Unbound, ValueError):  # data that are not the network's are told as such
         for (known, words), names in groups.items():
-            data = Numbering(graph, str(path), known, words, names).of(data)
+            data = Numbering(graph, run, known, words, names).of(data)
     return data
 
 

@@ -36,7 +36,12 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without_pictures: None
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("labels", "loss"),
-    [(("-1", "1"), "binary_cross_entropy"), (("no", "yes"), "perceptron"), (("0", "5"), "binary_cross_entropy")],
+    [
+        (("-1", "1"), "binary_cross_entropy"),
+        (("no", "yes"), "perceptron"),
+        (("N", "Y"), "binary_cross_entropy"),
+        (("0", "5"), "binary_cross_entropy"),
+    ],
 )
 def test_two_classes_have_their_names(
     labels: tuple[str, str], loss: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -133,3 +133,45 @@ def test_classes_of_a_run_keep_their_numbers(folder: Path, capsys) -> None:
     assert data.words["label"] == ("c", "d", "e")
     assert data.notes[0].startswith("`label` has other classes than runs/pictures/1, where they are `a`, `b`, `c`: ")
     assert read("two", "{from: runs/pictures/1, skip: head}", classes=2).words["label"] == ("a", "c")
+
+
+TABLE = """\
+netspec: 1
+name: table
+inputs: {features: [N, 3]}
+network: [linear: 1]
+train: {data: {csv: {path: a.csv, target: y}}, prepare: standardize, loss: mse, optimizer: adam, epochs: 2}
+"""
+
+
+def written(*columns: str, rows: int = 12) -> str:
+    """A table with numbers that depend on the column alone, in the order of the columns."""
+    lines = [",".join(str((ord(name) * (at + 3)) % 17) for name in columns) for at in range(rows)]
+    return "\n".join([",".join(columns), *lines]) + "\n"
+
+
+def test_columns_of_a_table_are_in_the_order_of_the_run(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("table.yaml").write_text(TABLE)
+    Path("a.csv").write_text(written("a", "b", "c", "y"))
+    Path("b.csv").write_text(written("c", "y", "a", "b"))
+    Path("other.csv").write_text(written("c", "y", "a", "d"))
+    assert main(["train", "table.yaml"]) == 0
+    same, swapped = (
+        read_data(graph_of("table.yaml", {}, "weights=runs/table/1", f"data.csv.path={file}"))
+        for file in ("a.csv", "b.csv")
+    )
+    assert swapped.names == same.names == {"features": ("a", "b", "c")}
+    assert swapped.table == same.table
+    assert swapped.train.tensors["features"].equal(same.train.tensors["features"])
+    assert same.notes == ()
+    assert swapped.notes == ("features in the order of runs/table/1, which the weights are from",)
+    (told,) = read_data(graph_of("table.yaml", {}, "weights=runs/table/1", "data.csv.path=other.csv")).notes
+    assert told == "`features` of the data are `c`, `a`, `d`, and runs/table/1 has learned `a`, `b`, `c`, in this order"
+    assert main(["train", "table.yaml", "--weights", "runs/table/1", "--set", "train.data.csv.path=b.csv"]) == 0
+    assert main(["train", "--resume", "runs/table/2", "--set", "train.epochs=3"]) == 0
+    assert "features in the order of runs/table/1" in capsys.readouterr().out
+    assert main(["predict", "runs/table/2", "a.csv"]) == 0
+    answers = capsys.readouterr().out.replace("a.csv", "b.csv")
+    assert main(["predict", "runs/table/2", "b.csv"]) == 0
+    assert capsys.readouterr().out == answers
