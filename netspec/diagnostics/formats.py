@@ -70,12 +70,18 @@ def _record(found: Diagnostic) -> dict[str, Any]:
 
 def _left_out(more: int) -> dict[str, Any]:
     """Return the last record, which tells how many faults were left out, as ``more``; it has no id and no place."""
-    message = f"and {counted(more, more)} more"
-    return {"id": None, "severity": "note", "message": message, "file": None, "more": more}
+    return _without_place("note", f"and {counted(more, more)} more", None) | {"more": more}
 
 
 def _failure_record(found: Unchecked) -> dict[str, Any]:
-    return {"id": None, "severity": "error", "message": found.message, "file": found.file}
+    return _without_place("error", found.message, found.file)
+
+
+def _without_place(severity: str, message: str, file: str | None) -> dict[str, Any]:
+    """Return a record with the keys of all others."""
+    region = dict.fromkeys(("line", "column", "endLine", "endColumn"))
+    rest: dict[str, Any] = {"labels": [], "trail": [], "notes": [], "help": None}
+    return {"id": None, "severity": severity, "message": message, "file": file, **region, **rest}
 
 
 def _failure_command(found: Unchecked) -> str:

@@ -139,13 +139,13 @@ class Session:
         what each column tells.
         """
         from netspec.emit.table import ShapeTable
-        from netspec.reference.sources.columns import COLUMNS
+        from netspec.reference.sources.columns import COLUMNS, meaning_of
 
         drawn = ShapeTable(self._graph(variant)).drawn(width)
         return {
             "lines": [[[visible(text), style] for text, style in line.cell] for line in drawn],
             "rows": [line.row for line in drawn],
-            "columns": {title: doc.replace("`", "") for title, doc in COLUMNS.items()},
+            "columns": {title: meaning_of(title) for title in COLUMNS},
         }
 
     def source(self, variant: str) -> Json:

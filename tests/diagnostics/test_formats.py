@@ -142,7 +142,15 @@ def test_json_says_what_it_leaves_out(
     *found, last = json.loads(capsys.readouterr().out)
     assert len(found) == 100
     assert all(each["severity"] == "error" for each in found)
-    assert last == {"id": None, "severity": "note", "message": told, "file": None, "more": more}
+    assert {key: last[key] for key in ("id", "severity", "message", "file", "line", "more")} == {
+        "id": None,
+        "severity": "note",
+        "message": told,
+        "file": None,
+        "line": None,
+        "more": more,
+    }
+    assert [*last] == [*found[0], "more"]
 
 
 @MANY
@@ -188,6 +196,7 @@ def test_a_spec_that_is_not_there_is_told_with_the_faults_of_the_others(spec: st
     assert main([*words, "json"]) == 2
     *found, missing = json.loads(capsys.readouterr().out)
     assert (len(found), missing["id"], missing["file"]) == (2, None, "none.yaml")
+    assert [*missing] == [*found[0]]
     assert main([*words, "github"]) == 2
     assert capsys.readouterr().out.splitlines()[-1].startswith("::error file=none.yaml,title=netspec::no such file")
     assert main([*words, "text"]) == 2

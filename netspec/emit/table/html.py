@@ -10,6 +10,7 @@ from netspec.analysis.memory import Memory
 from netspec.emit.table.columns import marks
 from netspec.emit.table.footer import footer
 from netspec.graph import Graph
+from netspec.reference.sources.columns import meaning_of
 from netspec.text.quantities import number, short_seconds
 from netspec.text.quoting import html
 from netspec.view.lines import TableLine, table_lines
@@ -33,7 +34,10 @@ def table_html(graph: Graph, costs: Costs, memory: Memory, times: StepTime | Non
     columns = COLUMNS if times is None else COLUMNS + TIME_COLUMNS
     doc = graph.doc.strip().split("\n")[0]
     heading = f'<b style="font-size:115%">{html(graph.name)}</b> <span style="{FAINT}">{html(doc)}</span>'
-    head = "".join(f'<th style="{CELL}{side};font-weight:500;{FAINT}">{title}</th>' for title, side in columns)
+    head = "".join(
+        f'<th title="{html(meaning_of(title))}" style="{CELL}{side};font-weight:500;{FAINT}">{title}</th>'
+        for title, side in columns
+    )
     told = footer(graph, costs, memory, lines, WIDEST, times)
     below = "<br>".join(html("".join(text for text, _ in cell)) for cell in told)
     return (

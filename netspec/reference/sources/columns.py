@@ -29,3 +29,8 @@ WIDE = ("share", "field", "kept", "line", "input")
 
 TIMED = ("forward", "step")
 """The columns of a table with times."""
+
+
+def meaning_of(title: str) -> str:
+    """Return what a column tells as plain text, for a page that shows it under the pointer."""
+    return COLUMNS[title].replace("`", "")

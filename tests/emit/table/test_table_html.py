@@ -55,7 +55,7 @@ def test_the_rows_are_those_of_the_text():
 def test_repeats_and_levels_are_folded_as_in_the_text():
     seen = Seen(netspec.load("resnet50").shapes()._repr_html_())
     assert set(seen.tags) <= TAGS
-    assert seen.attributes == {"style"}
+    assert seen.attributes == {"style", "title"}
     assert ["1–2 ×2", "bottleneck", "″", "70,400", "218,365,952"] in seen.rows
 
 
@@ -76,6 +76,6 @@ def test_hostile_text_stays_text(hostile: str):
     graph = replace(graph, name=hostile, doc=hostile, body=body, inputs={hostile: graph.inputs["image"]})
     seen = Seen(ShapeTable(graph)._repr_html_())
     assert set(seen.tags) <= TAGS
-    assert seen.attributes == {"style"}
+    assert seen.attributes == {"style", "title"}
     assert hostile in seen.text
     assert [row[0] for row in seen.rows[1:3]] == [hostile, hostile]
