@@ -102,6 +102,11 @@ def test_classes_and_features_that_are_not_there(tmp_path):
     assert told == "a.csv has no column `z`\nits columns are `x`, `y`"
     told = fault(CSV(path="a.csv", target="features"), tmp_path)
     assert told == "a.csv has no column `features`\nits columns are `x`, `y`"
+    names = [f"c{number}" for number in range(785)]
+    (tmp_path / "wide.csv").write_text(f"{','.join(names)}\n{','.join('1' for _ in names)}\n")
+    told = fault(CSV(path="wide.csv", target="label"), tmp_path)
+    assert told.startswith("wide.csv has no column `label`\nits columns are `c0`, `c1`, `c2`, ")
+    assert told.endswith(", `c9` and 775 more")
 
 
 def test_files_that_cannot_be_read(tmp_path):

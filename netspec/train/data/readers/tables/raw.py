@@ -15,7 +15,7 @@ from netspec.recipes.data.files import Parquet
 from netspec.text.quoting import visible
 from netspec.train.data.arrays import LARGEST, Array
 from netspec.train.data.base import DataFault
-from netspec.train.data.meaning import class_key
+from netspec.train.data.meaning import class_key, listed
 from netspec.train.data.paths import decoding, guard_memory, opened, package, read_text, there
 from netspec.train.data.readers.tables.dates import DAY, SHORT
 from netspec.train.data.readers.tables.form import LIKE_A_NUMBER, MARKS, USUAL_FORM, TableForm, number_of, thousands_in
@@ -52,12 +52,9 @@ class RawTable:
     def column(self, name: str) -> Sequence[Any]:
         """Return a column's values. Raises ``DataFault`` if there is no such column."""
         if name not in self.columns:
-            names = [*map(visible, self.columns)]
-            close = nearest(name, names)
-            help = f"its columns are {', '.join(f'`{each}`' for each in names)}"
-            raise DataFault(
-                f"{self.file} has no column `{name}`", help if close is None else f"did you mean `{close}`?"
-            )
+            close = nearest(name, [*map(visible, self.columns)])
+            help = f"its columns are {listed(self.columns)}" if close is None else f"did you mean `{close}`?"
+            raise DataFault(f"{self.file} has no column `{name}`", help)
         return self.columns[name]
 
 
