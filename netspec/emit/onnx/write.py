@@ -7,6 +7,7 @@ initializers of the same graph, from where they lie.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ GRAPH = onnx.ModelProto.DESCRIPTOR.fields_by_name["graph"].number
 INITIALIZER = onnx.GraphProto.DESCRIPTOR.fields_by_name["initializer"].number
 RAW_DATA = onnx.TensorProto.DESCRIPTOR.fields_by_name["raw_data"].number
 LENGTH_DELIMITED = 2
+
+Transposed = Callable[[np.ndarray], np.ndarray]
 
 LARGE = 1024
 """Bytes; smaller tensors may be the sizes that shape inference reads."""
@@ -47,8 +50,11 @@ def check_onnx(model: OnnxModel) -> None:
         del graph.input[inputs:], graph.initializer[:]
 
 
-def write_onnx(model: OnnxModel, path: Path) -> None:
-    """Write a model and its weights into a file, once ``check_onnx`` has passed them; protobuf bears 2 GB."""
+def write_onnx(model: OnnxModel, path: Path, transposed: Transposed = np.ascontiguousarray) -> None:
+    """Write a model and its weights into a file, once ``check_onnx`` has passed them; protobuf bears 2 GB.
+
+    ``transposed`` puts a matrix that lies the other way round into C's order.
+    """
     graph = model.proto.graph.SerializeToString()
     head = onnx.ModelProto()
     head.CopyFrom(model.proto)
@@ -61,10 +67,10 @@ def write_onnx(model: OnnxModel, path: Path) -> None:
         file.write(graph)
         for start, value in zip(heads, model.weights):
             file.write(start)
-            file.write(_memory(array_of(value)))
+            file.write(_memory(array_of(value), transposed))
 
 
-def write_beside(model: OnnxModel, path: Path, data: Path) -> None:
+def write_beside(model: OnnxModel, path: Path, data: Path, transposed: Transposed = np.ascontiguousarray) -> None:
     """Write a model into a file, and its larger weights into another, ``data``, in the same folder."""
     proto = onnx.ModelProto()
     proto.CopyFrom(model.proto)
@@ -80,7 +86,7 @@ def write_beside(model: OnnxModel, path: Path, data: Path) -> None:
             where = {"location": data.name, "offset": file.tell(), "length": held.nbytes}
             for key, entry in where.items():
                 tensor.external_data.add(key=key, value=str(entry))
-            file.write(_memory(held))
+            file.write(_memory(held, transposed))
     path.write_bytes(proto.SerializeToString())
 
 
@@ -99,9 +105,10 @@ def _head(value: OnnxValue) -> bytes:
     return head
 
 
-def _memory(array: np.ndarray) -> memoryview:
+def _memory(array: np.ndarray, transposed: Transposed) -> memoryview:
     """Return the bytes of an array, from where they lie if they are in C's order."""
-    ordered = np.asarray(array, order="C")  # ascontiguousarray would give a scalar a dimension
+    turned = array.ndim == 2 and array.flags.f_contiguous and not array.flags.c_contiguous
+    ordered = transposed(array) if turned else np.asarray(array, order="C")  # which leaves a scalar one
     return ordered.reshape(-1).view(np.uint8).data
 
 

@@ -67,9 +67,9 @@ def exported(
         try:
             check_onnx(model)
             if sum(array.nbytes for array in weights.values()) > _most_inside(path, form):
-                write_beside(model, temporary, data_of(temporary))
+                write_beside(model, temporary, data_of(temporary), _transposed)
             else:
-                write_onnx(model, temporary)
+                write_onnx(model, temporary, _transposed)
             yield temporary
         finally:
             data_of(temporary).unlink(missing_ok=True)
@@ -140,3 +140,11 @@ def _array(tensor: torch.Tensor) -> np.ndarray:
     """A tensor as numpy sees it; real numbers as float32, which is what the graph is written in."""
     held = tensor.detach().cpu().contiguous()
     return (held.float() if held.is_floating_point() else held).numpy()
+
+
+def _transposed(matrix: np.ndarray) -> np.ndarray:
+    """Return a matrix in C's order, copied by torch, which is two or three times as fast at it as NumPy."""
+    if matrix.dtype != np.float32:  # such as onnx's bfloat16, of which torch knows nothing
+        return np.ascontiguousarray(matrix)
+    copied: np.ndarray = torch.from_numpy(matrix).contiguous().numpy()
+    return copied
