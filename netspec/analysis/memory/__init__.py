@@ -21,6 +21,8 @@ that. In inference a tensor lives from the step that makes it to the last that r
 long as the block runs; an op of many steps says what it has at once on its way (``Op.workspace``), recurrent layers as
 torch runs them on CPU. In training a tensor lives on if it is kept, until the backward pass has left its step, while
 gradients come: one for each value, until all steps that read it are behind, and those of the parameters, which stay.
+Back through a scan, the gradients of weights and of what all iterations read are added up on the way; those of what it
+reads and leaves piece by piece are there as a whole.
 Between the passes are the losses, at the end the optimizer, of a ``TrainingStep``: one by name is a fused kernel, with
 the losses of the graph's recipe, or else the cross-entropy of all outputs. What is frozen has neither gradients nor
 state, and keeps less. Statistics that norms track are left out (a few numbers a channel).

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
-from netspec.analysis.memory.backward import backward_peak, gradients_of
+from netspec.analysis.memory.backward import GoBack, LevelBackward, backward_peak, gradients_of
 from netspec.analysis.memory.facts import NodeFacts
 from netspec.analysis.memory.node import NodePass
-from netspec.analysis.memory.running import NONE, NUMBER, LevelSummary, LiveStorages, Move, RunningLevel, sum_of
+from netspec.analysis.memory.running import (
+    NONE,
+    NUMBER,
+    Iteration,
+    LevelSummary,
+    LiveStorages,
+    Move,
+    RunningLevel,
+    sum_of,
+)
 from netspec.analysis.memory.scan import ScanPass
 from netspec.analysis.memory.storage import PlacedTensor, Storage, likeness
 from netspec.analysis.memory.ties import Ties
@@ -85,22 +95,22 @@ class ForwardPass:
         level: Level,
         taken: Sequence[PlacedTensor | None],
         frozen: bool = False,
-        again: bool = False,
+        iteration: Iteration = "",
         discards: bool = False,
     ) -> LevelSummary:
-        """A run of a level that has no part ahead of it, whose parameters may be ``frozen``, and which may run
-        ``again`` in a later iteration, or keep nothing of what it makes.
+        """A run of a level that has no part ahead of it, whose parameters may be ``frozen``, and which may run in an
+        ``iteration``, or keep nothing of what it makes.
         """
         groups = {placed.home: at for at, placed in reversed([*enumerate(taken)]) if placed is not None}
         key = (
             level,
             frozen,
-            again,
+            iteration,
             discards,
             *(None if placed is None else (groups[placed.home], *likeness(placed)) for placed in taken),
         )
         if key not in self._known:
-            self._known[key] = self._level(level, taken, groups, frozen, again, discards)
+            self._known[key] = self._level(level, taken, groups, frozen, iteration, discards)
         return self._known[key]
 
     def _level(
@@ -109,7 +119,7 @@ class ForwardPass:
         taken: Sequence[PlacedTensor | None],
         groups: Mapping[Storage, int],
         frozen: bool,
-        again: bool,
+        iteration: Iteration,
         discards: bool,
     ) -> LevelSummary:
         copies = {home: home.copy() for home in groups}
@@ -117,27 +127,30 @@ class ForwardPass:
         own = frozenset(copies.values())
         live = LiveStorages(self.nodes.number)
         values = dict(zip(level.inputs, inputs))
-        frame = RunningLevel(level, values, live, own, frozen=frozen, again=again, discards=discards)
-        number, backward = self.nodes.number, NONE
+        frame = RunningLevel(level, values, live, own, frozen=frozen, iteration=iteration, discards=discards)
         if level.loop is None:
             if level not in self.orders:
                 self.orders[level] = StepOrder(level, self.chosen(level.steps), level.outputs)
             self.run_in_order(frame, self.orders[level])
             results = [frame.values.get(value) for value in level.outputs]
-            kept = frame.record.total
-            if self.training:
-                backward = backward_peak(frame.moves, level.outputs, kept, number)
+            go_back: GoBack = partial(LevelBackward.through, moves=frame.moves, ends=level.outputs)
         else:
-            scan = ScanPass(self, frame, inputs, casts=self.nodes.precision == "mixed")
-            results = scan.results()
-            kept = frame.record.total
-            backward = scan.backward(kept, number)
+            scan = ScanPass(self, frame, inputs)
+            results, go_back = scan.results(), scan.go_back
+        kept, number = frame.record.total, self.nodes.number
+        backward = adding = NONE
+        if self.training and not discards:
+            backward = adding = backward_peak(go_back, kept, number)
+            if iteration:
+                adding = backward_peak(go_back, kept, number, adding=True)
         places = {copies[home]: at for home, at in groups.items()}
         outputs = [None if placed is None else (placed, places.get(placed.home, placed.home)) for placed in results]
         touched = [at for home, at in groups.items() if copies[home].kept and not home.kept]
         weights = total(frame.weights.values())
-        peaks = frame.live.peak, frame.live.last_kept, backward, frame.transient
-        return LevelSummary(frame.record, kept, touched, outputs, *peaks, weights, frame.cached)
+        if level.loop is not None and not iteration:
+            weights, frame.copies = weights + total(frame.copies), []
+        peaks = frame.live.peak, frame.live.last_kept, backward, adding, frame.transient
+        return LevelSummary(frame.record, kept, touched, outputs, *peaks, weights, frame.cached, frame.copies)
 
     def chosen(self, steps: Iterable[Step]) -> list[Step]:
         """Return the steps that run: in inference, all but those of training."""
@@ -181,7 +194,7 @@ class ForwardPass:
         taken = [frame.values.get(value) for value in step.inputs]
         if step.recompute and self.training and not frame.discards:
             return self.recomputed(frame, step, taken)
-        summary = self.level(step.body, taken, frame.frozen or step.frozen, frame.again, frame.discards)
+        summary = self.level(step.body, taken, frame.frozen or step.frozen, frame.iteration, frame.discards)
         frame.record.add(step.name, summary.kept, summary.record)
         for at in summary.touched:
             touched = taken[at]
@@ -195,12 +208,13 @@ class ForwardPass:
         frame.hold(summary.kept if self.training else 0, summary.cached)
         frame.transient = max(frame.transient, summary.transient, key=NUMBER)
         frame.weights[step.name] = 0 if step.shares else summary.weights
+        frame.copies += () if step.shares else summary.copies
         results = placed_outside(summary, taken)
         if self.training and not frame.discards:
             flows, ends = gradients_of(step.inputs, taken), gradients_of(step.outputs, results)
             module = step.shares or step.name
-            kept, weights = summary.kept, summary.weights
-            frame.moves.append(Move(flows, ends, kept, weights, module, summary.backward, inside=True))
+            own, peaks = (summary.kept, summary.weights, module), (NONE, summary.backward, summary.adding)
+            frame.moves.append(Move(flows, ends, *own, *peaks, inside=True))
         return results
 
     def recomputed(
@@ -214,8 +228,8 @@ class ForwardPass:
             home.kept = True
         kept = total(home.size for home in new)
         frozen = frame.frozen or call.frozen
-        first = self.level(call.body, taken, frozen, frame.again, discards=True)
-        second = self.level(call.body, taken, frozen, frame.again)
+        first = self.level(call.body, taken, frozen, frame.iteration, discards=True)
+        second = self.level(call.body, taken, frozen, frame.iteration)
         frame.record.add(call.name, kept, first.record)
         frame.live.grow(kept)
         frame.live.moment(first.peak)
@@ -228,8 +242,12 @@ class ForwardPass:
             frame.transient, again, sum_of(second.transient, self.nodes.peak([second.kept])), key=NUMBER
         )
         frame.weights[call.name] = 0 if call.shares else second.weights
-        most = sum_of(self.nodes.peak([kept]), max(again, second.backward, key=NUMBER))
-        frame.moves.append(Move(flows, ends, kept, second.weights, call.shares or call.name, most, inside=True))
+        frame.copies += () if call.shares else second.copies
+        most, adding = (
+            sum_of(self.nodes.peak([kept]), max(again, each, key=NUMBER)) for each in (second.backward, second.adding)
+        )
+        module = call.shares or call.name
+        frame.moves.append(Move(flows, ends, kept, second.weights, module, NONE, most, adding, inside=True))
         return results
 
     def prepare(self, frame: RunningLevel, call: Call) -> None:
@@ -242,6 +260,7 @@ class ForwardPass:
             self.prepare(inner, each)
         frame.record.add(call.name, inner.record.total, inner.record)
         frame.weights[f"{call.name} ahead"] = total(inner.weights.values())
+        frame.adopt(call, inner)
 
     def late(self, frame: RunningLevel, call: Call) -> list[PlacedTensor | None]:
         """Run what a prepared level runs in each iteration."""
@@ -253,4 +272,5 @@ class ForwardPass:
         frame.record.add(call.name, inner.record.total, inner.record)
         frame.weights[call.name] = total(inner.weights.values())
         frame.transient = max(frame.transient, inner.transient, key=NUMBER)
+        frame.adopt(call, inner)
         return [inner.values.get(value) for value in call.body.outputs]

@@ -51,12 +51,15 @@ class NodePass:
             placed is None and value is not None and value.optional for placed, value in zip(inputs, facts.inputs)
         ):
             return [None] * len(node.outputs)
+        high = False
         if self.precision == "mixed" and op.autocast:
+            state = inputs[1] or inputs[0] if op.keeps_state else None
+            high = self.on_cpu and state is not None and state.tensor.dtype == "float32"
             inputs = [self.cast(op, placed) for placed in inputs]
         tensors = tuple([None if placed is None else placed.tensor for placed in inputs])
         strides = tuple([None if placed is None else placed.strides for placed in inputs])
         flows = self.flows(facts, inputs)
-        outputs = tuple([self.made(op, known_as(value.tensor), tensors) for value in node.outputs])
+        outputs = tuple([self.made(op, known_as(value.tensor), tensors, high) for value in node.outputs])
         reads, parameters = facts.reads, facts.parameters
         learns = frozenset(self.learns(frame, node, parameters) if self.training and parameters else parameters)
         run = OpRun(tensors, outputs, strides, flows, reads, self.training, learns, self.on_cpu)
@@ -109,8 +112,12 @@ class NodePass:
         read = [*(inputs[at] for at in saved.inputs), *(results[at] for at in saved.outputs)]
         homes = [placed.home for placed in read if placed is not None]
         homes += [Storage(bytes_of(tensor)) for tensor in saved.made]
-        if self.precision == "mixed" and node.op.autocast == "bfloat16" and not node.shares and not frame.again:
-            homes += self.weights(node, run)
+        if self.copies(frame, node):
+            copies = self.weights(node)
+            if any(run.needs) or node.op.family == "convolution" or frame.iteration:
+                homes += copies
+            else:
+                frame.hold(0, total([home.size for home in copies]))
         kept: list[Size] = []
         for home in homes:
             if home.counted and not home.kept:
@@ -127,8 +134,8 @@ class NodePass:
         frame.record.add(node.name, 0)
         self.pass_on(frame, [*op.saved(run).made], results)
         self.pass_on(frame, op.forward_workspace(run), results)
-        if self.precision == "mixed" and op.autocast == "bfloat16" and not node.shares and not frame.again:
-            frame.hold(0, total([home.size for home in self.weights(node, run)]))
+        if self.copies(frame, node):
+            frame.hold(0, total([home.size for home in self.weights(node)]))
 
     def move(
         self,
@@ -141,33 +148,51 @@ class NodePass:
         trained: Mapping[str, Shape],
     ) -> Move:
         """Return a node, with parameters of the shapes ``trained``, as the backward pass meets it."""
-        op = node.op
-        ends = gradients_of(node.outputs, results)
+        op, ends = node.op, gradients_of(node.outputs, results)
         flows: list[tuple[Value, Size | None]] = []
-        casts = [*map(bytes_of, op.backward_workspace(run))]
+        made, casts = [*map(bytes_of, op.backward_workspace(run))], list[Size]()
         for value, placed, needs in zip(self.facts[node].inputs, given, run.needs):
             taken = frame.values.get(value) if value is not None and needs else None
             if value is None or placed is None or taken is None:
                 continue
-            size = taken.size
+            if len(ends) == 1 and self.passes_on(op, placed, taken.size == ends[0][1], results):
+                flows.append((value, None))
+                continue
+            flows.append((value, taken.size))
+            made.append(placed.size)
             if placed.tensor.dtype != taken.tensor.dtype:
                 casts.append(placed.size)
-            shares = len(ends) == 1 and self.passes_on(op, placed, size == ends[0][1], results)
-            flows.append((value, None if shares else size))
-        each = PRECISIONS[self.precision]
-        weights = sum(map(number_of, trained.values())) * each if trained else 0
-        if self.precision == "mixed" and op.autocast == "bfloat16":
-            casts.append(weights // 2)
-            if frame.again:  # in float32, before they are added to those of other iterations
-                casts.append(weights)
-        if self.added and (again := sum(number_of(trained[name]) for name in trained if (node, name) in self.added)):
-            weights -= again * each
-            casts += [again * each, again * each]  # the sum is made anew
-        gradients = [*[size for _, size in (*flows, *ends) if size is not None], *casts]
-        if sum(map(self.number, gradients)) > frame.transient.number:
-            frame.transient = self.peak(gradients)
+        own, weights, adding = self.learned(frame, node, trained, casts) if trained else (0, 0, None)
+        passing, besides = [*[size for _, size in ends], *casts], self.peak(made)
+        if besides.number + sum(map(self.number, passing)) > frame.transient.number:
+            frame.transient = self.peak([*made, *passing])
         frame.weights[node.name] = 0 if node.shares else weights
-        return Move(flows, ends, kept, weights, node.shares or node.name, self.peak(casts) if casts else NONE)
+        besides, behind = Peak(besides.number + own, [*made, own]), self.peak(casts) if casts else NONE
+        return Move(flows, ends, kept, weights, node.shares or node.name, besides, behind, adding or behind)
+
+    def learned(
+        self, frame: RunningLevel, node: Node, trained: Mapping[str, Shape], casts: list[Size]
+    ) -> tuple[int, int, Peak | None]:
+        """Return the bytes of the gradients that a node makes for its parameters, of those that they become, and the
+        peak as they are added to those of other runs, if there may be any.
+
+        What is there as they are cast, or added to a tied parameter's, is put into ``casts``.
+        """
+        low = self.precision == "mixed" and node.op.autocast == "bfloat16"
+        each = PRECISIONS[self.precision] // (2 if low and frame.iteration else 1)
+        own = {name: number_of(shape) * each for name, shape in trained.items()}
+        made = weights = sum(own.values())
+        if low and not frame.iteration:
+            made //= 2
+            casts.append(made)
+        elif low and frame.iteration == "first" and not node.shares:
+            frame.copies.append(made)
+        if self.added and (tied := sum(own[name] for name in own if (node, name) in self.added)):
+            weights -= tied
+            casts += [tied, tied]  # the sum is made anew
+        if not (frame.iteration or node.shares) or node.op.family == "convolution":
+            return made, weights, None
+        return made, weights, self.peak([*casts, 2 * max(own.values())])  # a view's sum is made anew
 
     def passes_on(self, op: Op, placed: PlacedTensor, equal: bool, results: Sequence[PlacedTensor | None]) -> bool:
         """Return whether the gradient of an input, ``equal`` in size, lies in that of the output.
@@ -180,12 +205,13 @@ class NodePass:
             return False
         return op.name == "add" or (results[0] is not None and results[0].home is placed.home)
 
-    def weights(self, node: Node, run: OpRun) -> list[Storage]:
-        """The copies of the weights that autocast makes, where they are kept: for the gradients of the input; a
-        convolution keeps them always.
-        """
-        if not any(run.needs) and node.op.family != "convolution":
-            return []
+    def copies(self, frame: RunningLevel, node: Node) -> bool:
+        """Return whether autocast copies the weights of a node here, rather than earlier."""
+        low = self.precision == "mixed" and node.op.autocast == "bfloat16"
+        return low and not node.shares and frame.iteration != "later"
+
+    def weights(self, node: Node) -> list[Storage]:
+        """The copies of the weights that autocast makes."""
         shapes = self.facts[node].parameters.values()
         return [Storage(bytes_of(Tensor(shape, "bfloat16"))) for shape in shapes if len(shape) > 1]
 
@@ -206,13 +232,13 @@ class NodePass:
         tensor = Tensor(placed.tensor.shape, op.autocast)
         return fresh(tensor, placed.strides, placed.needs)
 
-    def made(self, op: Op, tensor: Tensor, inputs: Sequence[Tensor | None]) -> Tensor:
-        """Return the tensor that an op makes, in the precision that it runs in."""
+    def made(self, op: Op, tensor: Tensor, inputs: Sequence[Tensor | None], high: bool) -> Tensor:
+        """Return the tensor that an op makes, in the precision that it runs in, or of a state that is ``high``."""
         if self.precision == "float32" or tensor.dtype != "float32":
             return tensor
         if self.precision == "mixed":
             dtypes = {each.dtype for each in inputs if each is not None and "float" in each.dtype}
             low = op.autocast == "bfloat16" or (not op.autocast and dtypes == {"bfloat16"})
-            low = low and not (self.on_cpu and op.keeps_state)
+            low = low and not high
             return Tensor(tensor.shape, "bfloat16" if low and op.name != "cast" else "float32")
         return in_precision(tensor, self.precision)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import field
 from functools import cached_property
 from operator import attrgetter
-from typing import NamedTuple, Union
+from typing import Literal, NamedTuple, Union
 
 from netspec.analysis.memory.record import Record
 from netspec.analysis.memory.storage import PlacedTensor, Storage
@@ -44,22 +44,35 @@ def sum_of(*peaks: Peak) -> Peak:
     return Peak(sum(peak.number for peak in peaks), peaks=peaks)
 
 
+Iteration = Literal["", "first", "later"]
+"""An iteration of a scan, the first one or one that stands for all others; none outside of scans."""
+
+
 class Move(NamedTuple):
     """One step of a level as the backward pass meets it.
 
     ``inputs`` are the values that gradients flow to, each with the bytes of its gradient, ``None`` where that lies in
     the output's; ``outputs`` are those that they come from. ``kept`` is let go of behind the step, ``weights`` are the
-    gradients of its parameters, which the step ``module`` owns. ``besides`` is the most that is there for a moment:
-    workspace, or all that a level has in its own backward pass (``inside``).
+    gradients of its parameters, which the step ``module`` owns. ``besides`` is what is there for a moment, all that it
+    makes; ``behind`` the same when it has let go, as gradients are cast or added; of a level (``inside``) it is all
+    that its own backward pass has. ``adding`` takes its place where the gradients of its parameters are there already.
     """
 
-    inputs: Sequence[tuple[Value, Size | None]]
-    outputs: Sequence[tuple[Value, Size]]
+    inputs: Sequence[tuple[Hashable, Size | None]]
+    outputs: Sequence[tuple[Hashable, Size]]
     kept: Size
     weights: Size
     module: str
     besides: Peak
+    behind: Peak
+    adding: Peak
     inside: bool = False
+
+    def within(self, call: Call, names: Mapping[Hashable, Hashable]) -> Move:
+        """Return the move as one of the level around the ``call`` of its own, which has ``names`` for some values."""
+        inputs = [(names.get(value, (call, value)), size) for value, size in self.inputs]
+        outputs = [(names.get(value, (call, value)), size) for value, size in self.outputs]
+        return self._replace(inputs=inputs, outputs=outputs, module=f"{call.shares or call.name}.{self.module}")
 
 
 @dataclass(eq=False, slots=True)
@@ -69,10 +82,11 @@ class LevelSummary:
     ``kept`` are all bytes of its ``record``, ``touched`` the inputs (by the first that shares their memory) that it
     keeps, ``peak`` the most that it has alive at once beside its inputs, in training with all that is kept, and
     ``last_kept`` the same up to the last value that is kept, where a run that is for the backward pass alone ends;
-    ``backward`` is the same of the backward pass, with the gradients of its parameters, of ``weights`` bytes;
-    ``transient`` the most that a single step has there beside gradients of parameters; ``cached`` are the copies of
-    weights that autocast holds until the network has run, and that are not among the kept ones. An output lies in an
-    input (a number) or in memory that the level made (a ``Storage``).
+    ``backward`` is the same of the backward pass, with the gradients of its parameters, of ``weights`` bytes, and
+    ``adding`` without them, where they are there already, from later iterations; ``transient`` the most that a single
+    step has there beside gradients of parameters; ``cached`` are the copies of weights that autocast holds until the
+    network has run, and that are not among the kept ones, ``copies`` the gradients of those that iterations share. An
+    output lies in an input (a number) or in memory that the level made (a ``Storage``).
     """
 
     record: Record
@@ -82,9 +96,11 @@ class LevelSummary:
     peak: Peak
     last_kept: Peak
     backward: Peak
+    adding: Peak
     transient: Peak
     weights: Size
     cached: Size
+    copies: Sequence[Size]
 
 
 class Moment(NamedTuple):
@@ -157,6 +173,18 @@ class LiveStorages:
         if number > self._most.number:
             self._most = Moment(number, (*self.values,), len(self.grown), len(self.gone), besides)
 
+    def begin_anew(self) -> Moment:
+        """Look for the largest moment anew; return that so far."""
+        most, self._most = self._most, Moment()
+        return most
+
+    def compare(self, moment: Moment, more: Size = 0) -> None:
+        """Compare a moment, with so many bytes ``more``, with the largest."""
+        number = moment.number + self.number(more)
+        if number > self._most.number:
+            besides = Peak(number - moment.number + moment.besides.number, (more,), peaks=(moment.besides,))
+            self._most = moment._replace(number=number, besides=besides)
+
     def settle(self) -> None:
         """Note the peak so far as that of what ends with the last value that is kept."""
         self._most_kept = self._most
@@ -181,9 +209,9 @@ class RunningLevel:
     """A level as it runs: its values, what is kept, what is alive. ``own`` are the storages of its inputs.
 
     ``moves`` are its steps as the backward pass meets them, ``weights`` the gradients of their parameters, by step.
-    ``again``: it is not the first iteration, and autocast has its copies of the weights. ``discards``: nothing in it is
-    kept, as the backward pass runs it again; ``cached`` are the bytes that autocast holds all the same, until the
-    network has run.
+    In a later ``iteration`` autocast has its copies of the weights; ``copies`` are their gradients. ``discards``:
+    nothing in it is kept, as the backward pass runs it again; ``cached`` are the bytes that autocast holds all the
+    same, until the network has run.
     """
 
     level: Level
@@ -196,9 +224,10 @@ class RunningLevel:
     weights: dict[str, Size] = field(default_factory=dict)
     prepared: dict[Call, RunningLevel] = field(default_factory=dict)
     frozen: bool = False
-    again: bool = False
+    iteration: Iteration = ""
     discards: bool = False
     cached: Size = 0
+    copies: list[Size] = field(default_factory=list)
 
     def hold(self, kept: Size, cached: Size) -> None:
         """Count what a level has kept as alive, and what autocast holds of it."""
@@ -211,5 +240,13 @@ class RunningLevel:
         """A frame for a level that runs as a part of this one."""
         frozen = self.frozen or call.frozen
         return RunningLevel(
-            call.body, values, self.live, self.own, frozen=frozen, again=self.again, discards=self.discards
+            call.body, values, self.live, self.own, frozen=frozen, iteration=self.iteration, discards=self.discards
         )
+
+    def adopt(self, call: Call, inner: RunningLevel) -> None:
+        """Take over what the backward pass meets of a level that has run as a part of this one."""
+        names: dict[Hashable, Hashable] = dict(zip(call.body.inputs, call.inputs))
+        names.update(zip(call.body.outputs, call.outputs))
+        self.moves += [move.within(call, names) for move in inner.moves]
+        self.copies += inner.copies
+        self.cached = self.cached + inner.cached

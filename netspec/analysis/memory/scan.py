@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, Union
 
+from netspec.analysis.memory.backward import LevelBackward, ScanBackward
 from netspec.analysis.memory.precision import bytes_of
 from netspec.analysis.memory.record import Record
-from netspec.analysis.memory.running import NONE, Peak, RunningLevel
+from netspec.analysis.memory.running import Iteration, Move, RunningLevel
 from netspec.analysis.memory.storage import PlacedTensor, Storage
 from netspec.analysis.scan_schedule import ScanSchedule
 from netspec.dims import Size, total
 from netspec.graph import Call, Step, Value, axis_of_time, over_time
 from netspec.ops import Tensor
 from netspec.ops.core.layout import shortened, strides_of
+
+Values = Mapping[Value, Union[PlacedTensor, None]]
 
 
 class Walk(Protocol):
@@ -36,20 +39,55 @@ class Walk(Protocol):
 
 
 class ScanPass:
-    """A run of a scan: what is ahead, one iteration for the first and one for each of the others, what is behind.
+    """A run of a scan: what is ahead, one iteration for the first and one for all others, what is behind."""
 
-    ``casts``: autocast gives the iterations copies of the weights, in half as many bytes.
-    """
-
-    def __init__(self, walk: Walk, frame: RunningLevel, inputs: Sequence[PlacedTensor | None], casts: bool):
+    def __init__(self, walk: Walk, frame: RunningLevel, inputs: Sequence[PlacedTensor | None]):
         assert frame.level.loop is not None
-        self.walk, self.frame, self.given, self.casts = walk, frame, inputs, casts
+        self.walk, self.frame = walk, frame
         self.loop, self.schedule = frame.level.loop, ScanSchedule(frame.level)
-        self.transients: tuple[Size, ...] = ()  # the gradients that are there for a moment
         self.whole: dict[Value, PlacedTensor | None] = dict(zip(self.schedule.sequences, inputs))
+        self.moves: list[list[Move]] = []  # ahead, of the two iterations, behind
 
     def results(self) -> list[PlacedTensor | None]:
         """Run the scan; return its outputs: everything collected, then the last states."""
+        walk, frame, schedule = self.walk, self.frame, self.schedule
+        fixed = self.run_ahead()
+        states = [fixed.get(value) for value in schedule.states]
+        around, record, rest = frame.iteration, frame.record, self.loop.length - 1
+        runs: list[Values] = []
+        turns: tuple[tuple[Iteration, Size], ...] = ((around or "first", 1), ("later", rest))
+        for iteration, times in turns:
+            frame.record, frame.iteration = Record(), iteration
+            frame.values = {**fixed, **{value: self.slice(value) for value in schedule.cut}}
+            frame.values |= dict(zip(schedule.states, states))
+            self.hold(schedule.cut)
+            so_far = frame.live.begin_anew()
+            walk.run(frame, walk.chosen(schedule.iteration), [*schedule.following, *schedule.kept])
+            self.end_part()
+            runs.append(frame.values)
+            inside = frame.live.begin_anew()
+            frame.live.compare(so_far)
+            frame.live.compare(inside)
+            states = [frame.values.get(value) for value in schedule.following]
+            record.add_all(frame.record, times)
+        first, last = runs
+        others = self.others(first, last)
+        between = total([*others.values(), (rest - 1) * frame.record.total])
+        frame.live.grow(between)
+        frame.live.compare(inside, between)
+        frame.live.moment()
+        frame.live.settle()
+        frame.record, frame.iteration = record, around
+        for value in schedule.kept:
+            self.whole[value] = self.stack(first.get(value), last.get(value), others, stays=value in schedule.following)
+        frame.values = {**fixed, **self.whole}
+        walk.run(frame, walk.chosen(schedule.after), schedule.collected, self.all_iterations)
+        self.end_part()
+        self.whole |= {value: frame.values.get(value) for value in schedule.collected}
+        return [*(self.whole[value] for value in schedule.collected), *states]
+
+    def run_ahead(self) -> dict[Value, PlacedTensor | None]:
+        """Run what runs once, and what runs for all iterations at once; return the values that all iterations read."""
         walk, frame, schedule = self.walk, self.frame, self.schedule
         walk.run(frame, walk.chosen(schedule.ahead), [value for step in schedule.ahead for value in step.outputs])
         for call in schedule.prepared:
@@ -57,58 +95,35 @@ class ScanPass:
         fixed = dict(frame.values)
         frame.values = {**fixed, **self.whole}
         walk.run(frame, walk.chosen(schedule.before), [*schedule.cut, *schedule.collected], self.all_iterations)
-        outside, frame.transient = frame.transient, NONE
+        self.end_part()
         self.whole |= {value: frame.values.get(value) for step in schedule.before for value in step.outputs}
-        states = [fixed.get(value) for value in schedule.states]
-        rest = self.loop.length - 1
-        record = frame.record
-        parts: dict[Value, Storage] = {}  # what each iteration leaves, until it is one tensor
-        for again, times in ((False, 1), (True, rest)):
-            frame.record = Record()
-            frame.again = frame.again or again
-            frame.values = {**fixed, **{value: self.slice(value) for value in schedule.cut}}
-            frame.values |= dict(zip(schedule.states, states))
-            self.hold(schedule.cut)
-            walk.run(frame, walk.chosen(schedule.iteration), [*schedule.following, *schedule.kept])
-            if not parts:
-                kept = ((value, frame.values.get(value)) for value in schedule.kept)
-                parts = {
-                    value: Storage(bytes_of(self.all_iterations(placed.tensor))) for value, placed in kept if placed
-                }
-                for storage in parts.values():
-                    frame.live.add(storage)
-            record.add_all(frame.record, times)
-            if again:  # the second iteration stands for all the others
-                frame.live.grow((rest - 1) * frame.record.total)
-                frame.live.moment()
-                frame.live.settle()
-            states = [frame.values.get(value) for value in schedule.following]
-        frame.record = record
-        stacked = {value: self.stack(frame.values.get(value), parts.get(value)) for value in schedule.kept}
-        frame.values = {**fixed, **self.whole, **stacked}
-        inside, frame.transient = frame.transient, outside
-        walk.run(frame, walk.chosen(schedule.after), schedule.collected, self.all_iterations)
-        self.transients = (frame.transient.size, self.in_loop(inside.size, stacked))
-        frame.transient = max(frame.transient, inside, key=lambda peak: peak.number)
-        return [*(frame.values.get(value) for value in schedule.collected), *states]
+        return fixed
 
-    def in_loop(self, step: Size, stacked: Mapping[Value, PlacedTensor | None]) -> Size:
-        """Return the gradients that are there as the backward pass is in the loop.
+    def end_part(self) -> None:
+        """Set the moves apart that have been made since the last part."""
+        self.moves.append(self.frame.moves)
+        self.frame.moves = []
 
-        Those of a single ``step``, of all parameters, of what the iterations leave, and of what they are given.
+    def go_back(self, walk: LevelBackward) -> None:
+        """Go back through the scan."""
+        frame = self.frame
+        whole = {value: placed.size for value, placed in self.whole.items() if placed is not None and placed.needs}
+        copies = () if frame.iteration else frame.copies
+        ScanBackward(self.schedule, self.loop.length - 1, whole, copies, *self.moves).run(walk)
+
+    def others(self, first: Values, last: Values) -> dict[Storage, Size]:
+        """Return the bytes of what other iterations leave than those that are run, until each is one tensor.
+
+        It is by the storage of the last, and without what is kept.
         """
-        whole = [placed for placed in (*stacked.values(), *self.given) if placed is not None and placed.needs]
-        weights = self.frame.weights
-        # An iteration's own and the sum, made anew; of copies they take the room of the weights' own, which come last.
-        added = 0 if self.casts else 2 * max(weights.values(), key=self.frame.live.number, default=0)
-        return step + total(weights.values()) + added + total(placed.size for placed in whole)
-
-    def backward(self, kept: Size, number: Callable[[Size], int]) -> Peak:
-        """Return the most that is there in the backward pass: all that is kept, with gradients in the loop or around
-        it.
-        """
-        sizes = [kept + size for size in self.transients]
-        return max((Peak(number(size), (size,)) for size in sizes), key=lambda peak: peak.number)
+        frame, found = self.frame, dict[Storage, Size]()
+        for value in self.schedule.kept:
+            one, other = first.get(value), last.get(value)
+            if one is None or other is None or one.home is other.home or one.home.kept:
+                continue
+            there = one.home in frame.own or one.home in frame.live.values
+            found[other.home] = (self.loop.length - 1 - there) * other.home.size
+        return found
 
     def all_iterations(self, tensor: Tensor) -> Tensor:
         """Return the tensor that holds one of every iteration."""
@@ -132,15 +147,20 @@ class ScanPass:
             if placed is not None and placed.home not in self.frame.own:
                 self.frame.live.add(placed.home)
 
-    def stack(self, placed: PlacedTensor | None, parts: Storage | None) -> PlacedTensor | None:
-        """All iterations' values in one tensor; until it is made, each has its own, the ``parts``."""
-        if placed is None or parts is None:
+    def stack(
+        self, first: PlacedTensor | None, last: PlacedTensor | None, others: dict[Storage, Size], stays: bool
+    ) -> PlacedTensor | None:
+        """All iterations' values in one tensor; until it is made, each has its own, of which the last may stay."""
+        if first is None or last is None:
             return None
-        tensor = self.all_iterations(placed.tensor)
+        live, tensor = self.frame.live, self.all_iterations(last.tensor)
         size = bytes_of(tensor)
         whole = Storage(size)
-        live = self.frame.live
         live.add(whole)
         live.moment()
-        live.drop(parts)
-        return PlacedTensor(tensor, size, whole, None, placed.needs)
+        live.shrink(others.pop(last.home, 0))
+        if first.home is not last.home:
+            live.drop(first.home)
+            if not stays:
+                live.drop(last.home)
+        return PlacedTensor(tensor, size, whole, None, last.needs)

@@ -60,6 +60,14 @@ class Elementwise(Op):
                 tensors.append(Tensor(shape, run.outputs[0].dtype))
         return Saved(tuple(inputs), made=tuple(tensors))
 
+    def backward_workspace(self, run: OpRun) -> tuple[Tensor, ...]:
+        """Return the gradients of inputs that are repeated, before they are added up; a sum's are the output's own."""
+        if not any(self.kept_of_two(True, True)):
+            return ()
+        output = run.outputs[0]
+        given = [tensor.shape for tensor, needs in zip(run.inputs, run.needs) if needs]
+        return tuple([output for shape in given if shape != output.shape])
+
     def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
         return (OutputLayout(0, run.strides[0]),) if len(run.inputs) == 1 else super().output_layout(run)
 

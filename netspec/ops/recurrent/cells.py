@@ -124,11 +124,12 @@ class GRUCell(Cell):
     name = "gru_cell"
     torch = "nn.GRUCell"
     gates = 3
+    keeps_state = True
 
     def saved(self, run: OpRun) -> Saved:
-        state = run.outputs[0]
-        gates = Tensor((*state.shape[:-1], 3 * self.hidden_size), state.dtype)
-        return Saved((0, 1) if run.learns else (), made=(gates, state, state, state))
+        state, dtype = run.outputs[0], run.inputs[0].dtype
+        gates, gate = (Tensor((*state.shape[:-1], count * self.hidden_size), dtype) for count in (3, 1))
+        return Saved((0, 1) if run.learns else (), made=(gates, gate, gate, state))
 
     def output_layout(self, run: OpRun) -> tuple[OutputLayout, ...]:
         return (OutputLayout(None, like(run.outputs[0].shape, [(run.inputs[1].shape, run.strides[1])])),)
@@ -148,6 +149,7 @@ class LSTMCell(Cell):
     ports = ("input", "h", "c")
     outputs = ("h", "c")
     gates = 4
+    keeps_state = True
 
     def statements(self, forward: ForwardCall) -> list[str]:
         x, h, c = forward.arguments
@@ -155,7 +157,7 @@ class LSTMCell(Cell):
 
     def saved(self, run: OpRun) -> Saved:
         state = run.outputs[0]
-        gates = Tensor((*state.shape[:-1], 4 * self.hidden_size), state.dtype)
+        gates = Tensor((*state.shape[:-1], 4 * self.hidden_size), run.inputs[0].dtype)
         return Saved((0, 1, 2) if run.learns else (2,), made=(gates, state))  # and tanh(c)
 
     def onnx(self, builder: OnnxBuilder, *inputs: Any, tensors: Sequence[Tensor]) -> Any:

@@ -132,23 +132,29 @@ class LSTM(Recurrent):
         return self.passed_on(run)
 
     def forward_workspace(self, run: OpRun) -> tuple[Tensor, ...]:
-        """Return what oneDNN's kernel has for a layer: its gates, and its weights in another order."""
+        """Return what oneDNN's kernel has for a layer: its weights in another order, and its gates in float32."""
         if not run.on_cpu or self.proj_size:
             return super().forward_workspace(run)
-        return (Tensor((*run.outputs[0].shape[:-1], 4 * self.hidden_size), run.outputs[0].dtype), *self.weights(run))
+        dtype = run.outputs[0].dtype
+        gates = Tensor((*run.outputs[0].shape[:-1], 4 * self.hidden_size), dtype)
+        return (*((gates,) if dtype == "float32" else ()), self.weights(run, dtype))
 
     def backward_workspace(self, run: OpRun) -> tuple[Tensor, ...]:
-        """Return the gradients of a layer's gates, its weights in two other orders, and the result's gradient as [T, N,
-        H].
+        """Return what is there in the forward pass, a layer's weights in one more order, and the result's gradient as
+        [T, N, H]. From lower precisions, the gradients are float32: these are half of the weights' own.
         """
         if not run.on_cpu or self.proj_size:
             return super().backward_workspace(run)
-        return (*self.forward_workspace(run), *self.weights(run), *(run.outputs[:1] if self.batch_first else ()))
+        dtype, result = run.outputs[0].dtype, run.outputs[:1] if self.batch_first else ()
+        made = (*self.forward_workspace(run), self.weights(run, "float32"), *result)
+        if dtype == "float32":
+            return made
+        return (*made, self.weights(run, dtype), Tensor(run.outputs[0].shape, "float32"))
 
-    def weights(self, run: OpRun) -> tuple[Tensor, ...]:
+    def weights(self, run: OpRun, dtype: str) -> Tensor:
         """The weights of the widest layer and way."""
         width = max(self.input_sizes(run.inputs[0].shape))
-        return (Tensor((4 * self.hidden_size, width + self.hidden_size), run.inputs[0].dtype),)
+        return Tensor((4 * self.hidden_size, width + self.hidden_size), dtype)
 
     @property
     def output_size(self) -> int:

@@ -47,7 +47,7 @@ class OpMemory(OpSignature):
     ``saved``, where it depends on the run; ``elementwise``, whether its output lies in memory as its input does, or
     else ``output_layout``; ``workspace``, ``forward_workspace`` and ``backward_workspace``; ``autocast``, how torch's
     autocast runs it on CUDA: in ``bfloat16``, in ``float32``, or (empty) as its inputs are; ``keeps_state``, that on
-    CPU it goes on in float32 from such a state.
+    CPU it goes on in float32 from a second input of such, or from the first without one.
     """
 
     saved_for_backward: ClassVar[str] = "both"
