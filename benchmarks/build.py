@@ -1,6 +1,12 @@
 """`netspec build` verified quickly, as it is by default, against in full: whole processes, in processor time.
 
-What is left of a quick build is Python and torch, initial values, and files that are written and read once.
+    python benchmarks/build.py
+    git worktree add ../before ab2b87ad && python benchmarks/build.py --before ../before
+
+What is left of a quick build is Python and torch, initial values, and files that are written and read once. ViT-B/16
+takes images of one size: quickly and in full it is tried at the same three batches, of which each run costs what the
+network does, and it is held against a build that runs nothing. With ``--before``, all are held against the build of
+another checkout, such as the last that verified at large sizes alone.
 """
 
 from __future__ import annotations
@@ -9,43 +15,65 @@ import argparse
 import os
 import subprocess
 import sys
-import tempfile
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from pairs import Bar, alternate, finish, judge, ratios, seconds
 
-COMMAND = str(Path(sys.executable).with_name("netspec"))
-NETWORKS = {"gpt2": (Bar(0.2), 1), "bert": (Bar(0.4), 2), "resnet50": (Bar(0.95), 3), "vit_b_16": (Bar(0.85), 1)}
-"""The bars, and the rounds: one tells enough where a run takes long.
-
-ViT takes images of one size, so that each run costs what the network does: only their number falls.
-
-Of ResNet-50's 3 s, verification in full is the fourth part."""
+HERE = Path(__file__).parents[1]
 
 
-def built(name: str, verify: str, folder: Path) -> float:
-    """The seconds of user and system time of one build."""
-    command = [COMMAND, "build", name, "--verify", verify, "-o", str(folder / f"{name}-{verify}")]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
+class Paired(NamedTuple):
+    """A network with what its quick build is held against, the bar, and that against the build of ``ab2b87ad``.
+
+    One round tells enough where a run takes long.
+    """
+
+    verify: str
+    bar: Bar
+    before: Bar
+    rounds: int
+
+
+NETWORKS = {
+    "gpt2": Paired("full", Bar(0.2), Bar(0.2), 1),
+    "bert": Paired("full", Bar(0.4), Bar(0.25), 2),
+    "resnet50": Paired("full", Bar(0.95), Bar(0.75), 3),
+    "vit_b_16": Paired("none", Bar(3.2), Bar(0.25), 1),
+}
+"""Of ResNet-50's 3 s, verification in full is the fourth part."""
+
+
+def built(name: str, checkout: Path, options: Sequence[str]) -> float:
+    """The seconds of user and system time of one build by the netspec of a checkout."""
+    with TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "netspec", "build", name, *options, "-o", str(Path(folder) / name)]
+        environment = os.environ | {"PYTHONPATH": str(checkout)}
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment, cwd=folder)
+        _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0, f"{' '.join(command)} failed"
     return usage.ru_utime + usage.ru_stime
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__)
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("networks", nargs="*", default=[*NETWORKS], help=f"of {', '.join(NETWORKS)}")
-    names = options.parse_args().networks
-    print("quick : full")
+    options.add_argument("--before", metavar="CHECKOUT", type=Path, help="pair with its build instead")
+    asked = options.parse_args()
     results = []
-    with tempfile.TemporaryDirectory() as temporary:
-        for name in names:
-            bar, rounds = NETWORKS[name]
-            sides = (partial(built, name, verify, Path(temporary)) for verify in ("quick", "full"))
-            pairs = alternate(*sides, rounds)
-            results.append(judge(name, ratios(pairs), bar, seconds(pairs)))
+    for name in asked.networks:
+        paired = NETWORKS[name]
+        quick = partial(built, name, HERE, ["--verify", "quick"])
+        if asked.before is None:
+            other, bar, against = partial(built, name, HERE, ["--verify", paired.verify]), paired.bar, paired.verify
+        else:
+            other, bar, against = partial(built, name, asked.before.resolve(), []), paired.before, "before"
+        pairs = alternate(quick, other, paired.rounds)
+        results.append(judge(f"{name}, quick : {against}", ratios(pairs), bar, seconds(pairs)))
     finish(results)
 
 
