@@ -88,6 +88,8 @@ class Outcome:
 def document(outcomes: Sequence[Outcome], minutes: float) -> str:
     """All outcomes in one table, behind it the tables that some print."""
     lines = [
+        "# Time and memory",
+        "",
         f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}; {minutes:.1f} minutes.",
         "",
         "| what | ratio [quartiles] | bar | |",
