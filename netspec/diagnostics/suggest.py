@@ -123,9 +123,14 @@ def one_of_these(word: str, candidates: Iterable[str], none: str) -> str:
 
 
 def some_of(names: Sequence[str], word: str) -> str:
-    """Return names for a message: all of them, or the first ones and the command that lists the others."""
+    """Return names for a message: all of them, or the first ones and the command that lists the others.
+
+    ``word`` is what `netspec help` has them under; empty for what is a spec's own.
+    """
     told = ", ".join(f"`{name}`" for name in names[:MOST_TOLD])
-    return told if len(names) <= MOST_TOLD else f"{told} and {len(names) - MOST_TOLD} more: `netspec help {word}`"
+    if len(names) <= MOST_TOLD:
+        return told
+    return f"{told} and {len(names) - MOST_TOLD} more" + (f": `netspec help {word}`" if word else "")
 
 
 def clipped(text: str, most: int = 60) -> str:

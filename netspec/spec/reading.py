@@ -389,4 +389,4 @@ def _missing_help(form: type[Form], key: str, what: str) -> str:
 
 
 def _keys_help(form: type[Form], what: str) -> str:
-    return f"its keys are {some_of(_keys(form), what.strip('`'))}"
+    return f"its keys are {some_of(_keys(form), what.strip('`') if what.startswith('`') else '')}"

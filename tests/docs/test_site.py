@@ -206,7 +206,7 @@ FIRST = {
     "transfer learning": "guides/finetune.html",
     "custom layer": "guides/ops_of_your_own.html",
 }
-"""What people type, in netspec's words and in others, with the page that comes first."""
+"""The words that people type, netspec's and others, with the page that comes first."""
 
 
 @needs_browser

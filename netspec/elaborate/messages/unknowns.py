@@ -16,9 +16,9 @@ from netspec.syntax import ScalarNode
 JOIN_HELP = "`concat`, `add`, `mean` and similar ops combine several values into one"
 
 
-def theirs(what: str, names: Sequence[str], owner: str) -> str:
+def theirs(what: str, names: Sequence[str], word: str) -> str:
     """Return ``its arguments are `a`, `b`, `c```, of which there may be more than fit into a message."""
-    return f"its {what}s are {some_of(names, owner)}" if len(names) > 1 else f"its {what} is `{names[0]}`"
+    return f"its {what}s are {some_of(names, word)}" if len(names) > 1 else f"its {what} is `{names[0]}`"
 
 
 def replaced(key: ScalarNode, text: str) -> ScalarNode:
@@ -49,7 +49,8 @@ def unknown_parameter(reader: Reader, step: CallStep, key: str, block: BlockSpec
     known = [*block.params, *CALL_KEYS]
     help = did_you_mean(name, known) if nearest(name, known) else None
     if help is None:
-        help = theirs("parameter", [*block.params], key) if block.params else "it has none"
+        word = key if key in library.names() else ""
+        help = theirs("parameter", [*block.params], word) if block.params else "it has none"
     span = step.arguments[name][0].span
     return reader.error("unknown-argument", f"`{key}` has no parameter `{clipped(name)}`", span, help=help)
 
@@ -63,7 +64,8 @@ def unknown_op_argument(reader: Reader, kind: type[Op], key: ScalarNode) -> Alre
     known = [*kind.model_fields, *(port for port in kind.ports if port != "input"), *CALL_KEYS]
     fields = kind.argument_names()
     close = None if key.text in (*INFERRED, "activation") else nearest(key.text, known)
-    help = f"did you mean `{close}`?" if close else theirs("argument", fields, kind.name) if fields else "it takes none"
+    word = kind.name if kind.__module__.startswith("netspec.") else ""
+    help = f"did you mean `{close}`?" if close else theirs("argument", fields, word) if fields else "it takes none"
     if key.text in INFERRED:
         help = "leave it out: input sizes are inferred"
     if key.text == "activation":
